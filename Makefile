@@ -1,0 +1,58 @@
+# The commands of this project; `make help` lists them. Each sets up what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+NPM_READY := node_modules/.package-lock.json
+DOLT := .tools/bin/dolt
+BUILT := dist/.built
+SOURCES := $(shell find functions shared -name '*.ts') tsconfig.json tsconfig.build.json package.json
+
+.PHONY: help setup demo dev test lint typecheck build docs format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(NPM_READY) $(DOLT) ## npm packages and a Dolt server's binary (about 3 minutes, once)
+
+demo: setup $(BUILT) ## see it work: beads go in, agents get them, events come out
+	@npm run --silent demo
+
+dev: setup $(BUILT) ## the same world, kept up to play with by hand
+	@npm run --silent dev
+
+test: setup lint typecheck docs-check $(BUILT) ## everything, against a real Dolt server
+	@npm run --silent test
+
+lint: $(NPM_READY) ## oxlint with types, prettier
+	@npm run --silent lint
+
+typecheck: $(NPM_READY) ## tsc, strict
+	@npm run --silent typecheck
+
+build: $(BUILT) ## compile both functions to dist/
+
+docs: $(NPM_READY) ## write the generated parts of the docs
+	@npm run --silent docs
+
+.PHONY: docs-check
+docs-check: $(NPM_READY)
+	@npm run --silent docs -- --check
+
+format: $(NPM_READY) ## prettier, writing
+	@npm run --silent format
+
+clean: ## remove what was built (not the Dolt binary)
+	rm -rf dist node_modules
+
+$(NPM_READY): package.json package-lock.json
+	@echo "npm packages: installing"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(DOLT): tools/go.mod tools/dolt.sh
+	@tools/dolt.sh
+	@touch -h $@
+
+$(BUILT): $(NPM_READY) $(SOURCES)
+	@npm run --silent build
+	@touch $@

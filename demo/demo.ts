@@ -1,0 +1,140 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { styleText } from 'node:util';
+
+import { World } from '../test/world/world.ts';
+import { Screen } from './screen.ts';
+import { BEADS, createBeads, differences, STALLED } from './story.ts';
+import { eventLine, lastNote } from './words.ts';
+
+/** `make demo`: a minute of the schedules passes in a second, and the table shows what becomes of each bead. */
+
+/** The schedules are every 2 and every 10 minutes. */
+const DISPATCH_EVERY_MS = 2_000;
+const REAP_EVERY_MS = 10_000;
+/** When the stalled bead is made to look as if nothing had happened to it for 45 minutes. */
+const STALL_AFTER_MS = 7_000;
+const STALL_MINUTES = 45;
+/** The story takes about 20 s; a minute without its end is a failure. */
+const LIMIT_MS = 50_000;
+const REFRESH_MS = 250;
+
+const screen = new Screen();
+screen.print(styleText('bold', 'beads auto-dispatch: a demo'));
+screen.print(
+  'Real: the Dolt server, both functions, all HTTP. Stand-ins: BeadBoard, agents, broker.',
+);
+screen.print();
+const world = await World.start({
+  capacity: 2,
+  settings: { RETRY_BASE_MS: '3000', DISPATCH_TIMEOUT_MS: '5000' },
+  onProgress: (line) => {
+    screen.line('start', line);
+  },
+});
+const ended = new AbortController();
+let problems: string[];
+try {
+  problems = await play();
+} finally {
+  ended.abort();
+  await world.stop();
+}
+summarize(problems);
+process.exitCode = problems.length === 0 ? 0 : 1;
+
+async function play(): Promise<string[]> {
+  const { sink, dispatch, reap } = world;
+  sink.onEvent = (event) => {
+    screen.line(event.subject ?? '', eventLine(event));
+  };
+  await createBeads(world);
+  for (const { id, title, shows } of BEADS) screen.line(id, `${title}: ${styleText('dim', shows)}`);
+  screen.print();
+
+  const schedules = [
+    every(DISPATCH_EVERY_MS, () => dispatch.tick()),
+    every(REAP_EVERY_MS, () => reap.tick()),
+    stall(),
+  ];
+
+  const deadline = performance.now() + LIMIT_MS;
+  let open: string[];
+  do {
+    await pause(REFRESH_MS);
+    await refresh();
+    open = await differences(world);
+  } while (open.length > 0 && performance.now() < deadline);
+  ended.abort();
+  await Promise.all(schedules);
+  await refresh();
+  return open;
+}
+
+/** Ticks at once and then on schedule, as a PingSource would, until the demo ends. */
+async function every(intervalMs: number, tick: () => Promise<number>): Promise<void> {
+  try {
+    while (!ended.signal.aborted) {
+      const status = await tick();
+      if (status !== 204) screen.print(`a tick answered ${status}`);
+      await pause(intervalMs, undefined, { signal: ended.signal });
+    }
+  } catch (error) {
+    ignoreAbort(error);
+  }
+}
+
+/** Lets time pass for the bead whose agent does nothing any more. */
+async function stall(): Promise<void> {
+  try {
+    await pause(STALL_AFTER_MS, undefined, { signal: ended.signal });
+    await world.tracker.age(STALLED, STALL_MINUTES);
+    screen.line(STALLED, styleText('dim', `(${STALL_MINUTES} minutes pass without a note)`));
+  } catch (error) {
+    ignoreAbort(error);
+  }
+}
+
+function ignoreAbort(error: unknown): void {
+  if (!ended.signal.aborted) throw error;
+}
+
+async function refresh(): Promise<void> {
+  const beads = await world.tracker.list();
+  screen.table(
+    [
+      { title: 'bead', width: 8 },
+      { title: 'P', width: 1 },
+      { title: 'assignee', width: 8 },
+      { title: 'status', width: 11 },
+      { title: 'last note', width: 60 },
+    ],
+    beads.map(({ id, priority, assignee, status, notes }) => [
+      id,
+      String(priority),
+      assignee ?? '',
+      status,
+      lastNote(notes),
+    ]),
+  );
+}
+
+function summarize(found: readonly string[]): void {
+  screen.settle();
+  const { board, sink } = world;
+  const accepted = new Set(board.jobs.map(({ beadId }) => beadId)).size;
+  screen.print();
+  screen.print(
+    `${board.posts.length} POSTs to BeadBoard: ${board.jobs.length} jobs for ${accepted} beads, one refused, one answer lost.`,
+  );
+  screen.print(
+    `${sink.events.length} CloudEvents in the sink, each committed with its bead's change.`,
+  );
+  for (const line of found) screen.print(styleText('red', `not as expected: ${line}`));
+  if (found.length > 0) {
+    screen.print(world.dispatch.output);
+    screen.print(world.reap.output);
+    return;
+  }
+  screen.print(styleText('green', 'Every bead ended as it should.'));
+  screen.print('Play with it by hand: make dev');
+}

@@ -1,0 +1,54 @@
+import { styleText } from 'node:util';
+
+import { createLogUpdate } from 'log-update';
+
+export interface Column {
+  title: string;
+  width: number;
+}
+
+/**
+ * What the demo prints: lines that stay, and below them a table that is kept up to date. Where the
+ * output is not a terminal the table is only printed when asked for.
+ */
+export class Screen {
+  readonly #live = createLogUpdate(process.stdout);
+  readonly #interactive = process.stdout.isTTY;
+  readonly #startedAt = performance.now();
+  #table = '';
+
+  /** A line of the story, with the seconds since the start. */
+  line(subject: string, text: string): void {
+    const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1).padStart(5);
+    this.print(`${styleText('dim', `${seconds} s`)}  ${subject.padEnd(8)} ${text}`);
+  }
+
+  /** A line as it is. */
+  print(text = ''): void {
+    if (this.#interactive) this.#live.clear();
+    process.stdout.write(`${text}\n`);
+    if (this.#interactive) this.#live(this.#table);
+  }
+
+  /** Replaces the live table. */
+  table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
+    const row = (cells: readonly string[]) =>
+      columns
+        .map(({ width }, index) => fit(cells[index] ?? '', width))
+        .join('  ')
+        .trimEnd();
+    const head = styleText('bold', row(columns.map(({ title }) => title)));
+    this.#table = ['', head, ...rows.map(row)].join('\n');
+    if (this.#interactive) this.#live(this.#table);
+  }
+
+  /** Ends the live part; the table stays as the last thing shown of it. */
+  settle(): void {
+    if (this.#interactive) this.#live.done();
+    else process.stdout.write(`${this.#table}\n`);
+  }
+}
+
+function fit(text: string, width: number): string {
+  return text.length <= width ? text.padEnd(width) : `${text.slice(0, width - 1)}…`;
+}

@@ -1,0 +1,116 @@
+import { backOffMs } from '../../shared/beads/back-off.ts';
+import type { Bead } from '../../shared/beads/bead.ts';
+import type { Candidate, Look } from '../../shared/beads/look.ts';
+import type { RetryPolicy } from '../../shared/beads/transitions.ts';
+
+/**
+ * Which beads are dispatched, and why the others are not. Pure: the same look and the same policy
+ * always give the same decision.
+ */
+
+export interface Policy {
+  retry: RetryPolicy;
+  maxDispatchesPerTick: number;
+  /** `undefined`: no bound. */
+  maxInFlight: number | undefined;
+}
+
+/** A bead to dispatch, and which attempt that is. */
+export interface Eligible {
+  bead: Bead;
+  attempt: number;
+}
+
+/** A bead that is left alone, and the reason in words for an operator. */
+export interface Left {
+  id: string;
+  reason: string;
+}
+
+export interface Decision {
+  /** Best first: by priority, then by the time of the last change, then by id. */
+  eligible: Eligible[];
+  left: Left[];
+}
+
+/** bd's types for its own plumbing; `bd ready` leaves them out too (readyWorkExcludeTypes). */
+const NOT_WORK: ReadonlySet<string> = new Set([
+  'gate',
+  'molecule',
+  'message',
+  'merge-request',
+  'agent',
+  'role',
+  'rig',
+]);
+
+export function decide(look: Look, policy: Policy): Decision {
+  const eligible: Eligible[] = [];
+  const left: Left[] = look.bad.map(({ id, problem }) => ({
+    id,
+    reason: `its row does not parse: ${problem}`,
+  }));
+  for (const candidate of look.open) {
+    const reason = reasonToLeave(candidate, look.now, policy);
+    if (reason === undefined) {
+      eligible.push({ bead: candidate.bead, attempt: candidate.failures.count + 1 });
+    } else {
+      left.push({ id: candidate.bead.id, reason });
+    }
+  }
+  return { eligible: eligible.toSorted(byUrgency), left };
+}
+
+/** @returns `undefined` for a bead that is to be dispatched. */
+export function reasonToLeave(
+  { bead, waiting, failures }: Candidate,
+  now: Date,
+  { retry }: Policy,
+): string | undefined {
+  if (!bead.hasAcceptanceCriteria) return 'it has no acceptance criteria';
+  if (NOT_WORK.has(bead.type)) return `it is a ${bead.type}, not work`;
+  if (bead.pinned) return 'it is pinned';
+  if (bead.template) return 'it is a template';
+  if (bead.ephemeral) return 'it is ephemeral';
+  if (bead.deferUntil !== undefined && bead.deferUntil > now) {
+    return `it is deferred until ${bead.deferUntil.toISOString()}`;
+  }
+  if (waiting === 'parent-deferred') return 'its parent is deferred';
+  if (waiting === 'blocked') return 'an open bead blocks it';
+  if (failures.lastSecondsAgo !== undefined) {
+    const restMs =
+      backOffMs(bead.id, failures.count, retry.backOff) - failures.lastSecondsAgo * 1000;
+    if (restMs > 0) {
+      return `it failed ${failures.count} times and rests for another ${Math.ceil(restMs / 1000)} s`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * How many beads this tick may hand over.
+ * @param inFlight beads in progress for the sentinel.
+ * @param freeCapacity what the agent service can start at once; `undefined` when it is not known.
+ */
+export function roomFor(
+  { maxDispatchesPerTick, maxInFlight }: Policy,
+  inFlight: number,
+  freeCapacity: number | undefined,
+): number {
+  return Math.max(
+    0,
+    Math.min(
+      maxDispatchesPerTick,
+      (maxInFlight ?? Number.POSITIVE_INFINITY) - inFlight,
+      freeCapacity ?? Number.POSITIVE_INFINITY,
+    ),
+  );
+}
+
+function byUrgency({ bead: a }: Eligible, { bead: b }: Eligible): number {
+  return (
+    a.priority - b.priority ||
+    a.updatedAt.getTime() - b.updatedAt.getTime() ||
+    (a.id < b.id ? -1 : Number(a.id > b.id))
+  );
+}

@@ -1,0 +1,69 @@
+import type { DispatchOutcome } from '../../shared/beadboard/outcome.ts';
+import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
+import type { Beads } from '../../shared/beads/beads.ts';
+import type { Transition } from '../../shared/beads/transition.ts';
+import {
+  claim,
+  dispatched,
+  failed,
+  unconfirmed,
+  type Claim,
+  type RetryPolicy,
+} from '../../shared/beads/transitions.ts';
+import type { TickContext } from '../../shared/tick-function.ts';
+import type { Eligible } from './decide.ts';
+
+/** What came of one bead; `lost` means that somebody else was faster, which is normal. */
+export type HandOver = 'dispatched' | 'failed' | 'busy' | 'unconfirmed' | 'lost';
+
+/**
+ * The way of one bead: claim it, read the claim back, ask BeadBoard once, and record what is known of
+ * the answer.
+ *
+ * @returns what came of it.
+ * @throws when the database stays away; the claim is then left to the reaper.
+ */
+export async function handOver(
+  { bead, attempt }: Eligible,
+  beads: Beads,
+  beadboard: BeadBoard,
+  retry: RetryPolicy,
+  { log, relay, traceparent }: TickContext,
+): Promise<HandOver> {
+  const won = await beads.transition(claim(bead, attempt));
+  if (!won.done) {
+    log.debug({ bead: bead.id, reason: won.reason }, 'claim lost');
+    return 'lost';
+  }
+  relay.report(won.events);
+  const held: Claim = { bead, token: won.token, attempt };
+
+  const obstacle = await beads.lostClaim(held);
+  const outcome: DispatchOutcome =
+    obstacle === undefined
+      ? await beadboard.dispatch(bead.id, traceparent)
+      : { kind: 'refused', reason: obstacle, httpStatus: undefined, busy: false };
+  log.info({ bead: bead.id, attempt, outcome: outcome.kind }, 'handed over');
+
+  const recorded = await beads.transition(recordOf(held, outcome, retry));
+  if (recorded.done) relay.report(recorded.events);
+  else log.warn({ bead: bead.id, outcome, reason: recorded.reason }, 'outcome not recorded');
+  return obstacle === undefined ? resultOf(outcome) : 'lost';
+}
+
+function recordOf(held: Claim, outcome: DispatchOutcome, retry: RetryPolicy): Transition {
+  switch (outcome.kind) {
+    case 'accepted':
+      return dispatched(held, outcome.jobId);
+    case 'refused':
+      return failed(held, outcome, retry);
+    case 'unknown':
+      return unconfirmed(held, outcome.reason);
+  }
+}
+
+function resultOf(outcome: DispatchOutcome): HandOver {
+  if (outcome.kind === 'accepted') return 'dispatched';
+  if (outcome.kind === 'unknown') return 'unconfirmed';
+  return outcome.busy ? 'busy' : 'failed';
+}

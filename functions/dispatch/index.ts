@@ -1,0 +1,31 @@
+import { http } from '@google-cloud/functions-framework';
+
+import { AgentService } from '../../shared/agent-service/agent-service.ts';
+import { BeadBoard } from '../../shared/beadboard/beadboard.ts';
+import { BeadsDatabase } from '../../shared/beads/beads.ts';
+import { createLog } from '../../shared/log.ts';
+import { readDispatchSettings, settingsOrExit } from '../../shared/settings.ts';
+import { tickFunction } from '../../shared/tick-function.ts';
+import { dispatchTick } from './tick.ts';
+
+const settings = settingsOrExit(readDispatchSettings);
+const log = createLog('dispatch', settings.LOG_LEVEL);
+const parts = {
+  database: new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE),
+  beadboard: new BeadBoard(settings.BEADBOARD_URL, settings.DISPATCH_TIMEOUT_MS),
+  agentService: AgentService.of(settings, log),
+  policy: {
+    retry: {
+      maxAttempts: settings.MAX_ATTEMPTS,
+      backOff: { baseMs: settings.RETRY_BASE_MS, maxMs: settings.RETRY_MAX_MS },
+    },
+    maxDispatchesPerTick: settings.MAX_DISPATCHES_PER_TICK,
+    maxInFlight: settings.MAX_IN_FLIGHT,
+  },
+  tickTimeoutMs: settings.TICK_TIMEOUT_MS,
+};
+
+http(
+  'dispatch',
+  tickFunction('dispatch', settings, log, (context) => dispatchTick(parts, context)),
+);

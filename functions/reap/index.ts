@@ -1,0 +1,21 @@
+import { http } from '@google-cloud/functions-framework';
+
+import { AgentService } from '../../shared/agent-service/agent-service.ts';
+import { BeadsDatabase } from '../../shared/beads/beads.ts';
+import { createLog } from '../../shared/log.ts';
+import { readSettings, settingsOrExit } from '../../shared/settings.ts';
+import { tickFunction } from '../../shared/tick-function.ts';
+import { reapTick } from './tick.ts';
+
+const settings = settingsOrExit(readSettings);
+const log = createLog('reap', settings.LOG_LEVEL);
+const parts = {
+  database: new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE),
+  agentService: AgentService.of(settings, log),
+  reapAfterMinutes: settings.REAP_AFTER_MINUTES,
+};
+
+http(
+  'reap',
+  tickFunction('reap', settings, log, (context) => reapTick(parts, context)),
+);

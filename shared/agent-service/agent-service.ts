@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+import { messageOf } from '../errors.ts';
+import { call } from '../http.ts';
+import { parseJson } from '../json.ts';
+import type { Logger } from '../log.ts';
+import type { Settings } from '../settings.ts';
+
+/** Both calls answer from memory; five seconds mean that the service is not well. */
+const TIMEOUT_MS = 5_000;
+
+const health = z.object({
+  active: z.int().min(0),
+  queued: z.int().min(0),
+  capacity: z.int().min(0),
+});
+const job = z.object({ status: z.string().min(1) });
+
+/** `lost`: the service does not know the job, as after its restart or an hour after the job's end. */
+export type JobState = string;
+export const LOST: JobState = 'lost';
+
+/**
+ * The agent service, asked for evidence only. It is optional, so that no answer is never an error:
+ * it is logged, and the caller decides without.
+ */
+export class AgentService {
+  readonly #base: string;
+  readonly #token: string | undefined;
+  readonly #log: Logger;
+
+  constructor(url: string, token: string | undefined, log: Logger) {
+    this.#base = url.replace(/\/+$/, '');
+    this.#token = token;
+    this.#log = log;
+  }
+
+  /** @returns the client, or `undefined` when no agent service is configured. */
+  static of(
+    { AGENT_SERVICE_URL, AGENT_SERVICE_TOKEN }: Settings,
+    log: Logger,
+  ): AgentService | undefined {
+    return AGENT_SERVICE_URL === undefined
+      ? undefined
+      : new AgentService(AGENT_SERVICE_URL, AGENT_SERVICE_TOKEN, log);
+  }
+
+  /** @returns how many more jobs start at once, or `undefined` when the service does not say. */
+  async freeCapacity(): Promise<number | undefined> {
+    const answer = await this.#get('/health');
+    const parsed = answer?.status === 200 ? health.safeParse(parseJson(answer.body)) : undefined;
+    if (parsed?.success !== true) return undefined;
+    const { active, queued, capacity } = parsed.data;
+    return Math.max(0, capacity - active - queued);
+  }
+
+  /** @returns the job's state, {@link LOST}, or `undefined` when the service does not say. */
+  async jobState(id: string): Promise<JobState | undefined> {
+    const answer = await this.#get(`/jobs/${encodeURIComponent(id)}`);
+    if (answer?.status === 404) return LOST;
+    const parsed = answer?.status === 200 ? job.safeParse(parseJson(answer.body)) : undefined;
+    return parsed?.success === true ? parsed.data.status : undefined;
+  }
+
+  async #get(path: string) {
+    const url = `${this.#base}${path}`;
+    try {
+      const answer = await call({
+        method: 'GET',
+        url,
+        timeoutMs: TIMEOUT_MS,
+        ...(this.#token === undefined
+          ? {}
+          : { headers: { authorization: `Bearer ${this.#token}` } }),
+      });
+      if (answer.status !== 200 && answer.status !== 404) {
+        this.#log.warn(
+          { url, status: answer.status },
+          'the agent service did not answer as expected',
+        );
+      }
+      return answer;
+    } catch (error) {
+      this.#log.warn({ url, reason: messageOf(error) }, 'the agent service does not answer');
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+
+/**
+ * Every event this project emits: its name and the shape of its data. The one place that knows an
+ * event type; what is sent is checked against it in the tests.
+ */
+
+/** Types are reverse DNS, past tense, with a version: `io.beads.dispatch.claimed.v1`. */
+export const TYPE_PREFIX = 'io.beads.';
+
+/** Title and ids, never the description, the prompt or an answer in full. */
+const bead = z.object({ id: z.string(), title: z.string(), priority: z.int() });
+/** Which try this is, counted from 1 since a person last reopened or reassigned the bead. */
+const attempt = z.int().min(1);
+const utc = z.iso.datetime();
+
+export const EVENT_DATA = {
+  'dispatch.claimed.v1': z
+    .object({ bead, attempt })
+    .describe('The claim of a bead is committed; it is about to be handed to BeadBoard.'),
+  'dispatch.dispatched.v1': z
+    .object({ bead, attempt, jobId: z.string() })
+    .describe('BeadBoard took the bead and named the job that works on it.'),
+  'dispatch.failed.v1': z
+    .object({
+      bead,
+      attempt,
+      reason: z.string(),
+      httpStatus: z.int().nullable(),
+      nextAttemptAt: utc.nullable(),
+    })
+    .describe('BeadBoard certainly did not take the bead; without a next attempt it is given up.'),
+  'dispatch.unconfirmed.v1': z
+    .object({ bead, attempt, reason: z.string() })
+    .describe('The answer was lost, so an agent may or may not be at work; the claim is kept.'),
+  'dispatch.blocked.v1': z
+    .object({ bead, attempts: attempt })
+    .describe('All attempts are spent; the bead is blocked until a person looks at it.'),
+  'reap.blocked.v1': z
+    .object({
+      bead,
+      ageMinutes: z.int().min(0),
+      thresholdMinutes: z.int().min(1),
+      jobId: z.string().nullable(),
+      jobState: z.string().nullable(),
+    })
+    .describe('A bead in progress was not updated for too long and is blocked.'),
+  'reap.released.v1': z
+    .object({ bead, reason: z.string() })
+    .describe('A bead was claimed but never handed out, and is open again.'),
+  'tick.failed.v1': z
+    .object({ function: z.string(), code: z.string(), message: z.string() })
+    .describe('A tick could not look or could not finish.'),
+} as const satisfies Record<string, z.ZodObject>;
+
+export type EventName = keyof typeof EVENT_DATA;
+
+/** What happened: the event's name with the data that belongs to it. */
+export type Fact = {
+  [N in EventName]: { name: N; data: z.output<(typeof EVENT_DATA)[N]> };
+}[EventName];
+
+/** Something that happened and is committed, not yet a CloudEvent. */
+export type AuditEvent = Fact & {
+  /** The same on every delivery. */
+  id: string;
+  /** The bead's id, or the function's name. */
+  subject: string;
+  at: Date;
+};
+
+export const typeOf = (name: EventName) => `${TYPE_PREFIX}${name}`;
+
+/** @returns a stable URI that ends in the schema's file name. */
+export const dataSchemaOf = (name: EventName) =>
+  `urn:beads-auto-dispatch:events/${typeOf(name)}.schema.json`;

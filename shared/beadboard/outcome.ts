@@ -1,0 +1,58 @@
+import { z } from 'zod';
+
+import type { HttpAnswer } from '../http.ts';
+import { parseJson } from '../json.ts';
+
+/**
+ * What a POST to BeadBoard came to. Only `refused` may give a bead back: everything that leaves a
+ * doubt is `unknown`, because BeadBoard starts a second job when it is asked a second time.
+ */
+export type DispatchOutcome =
+  | { kind: 'accepted'; jobId: string }
+  | { kind: 'refused'; reason: string; httpStatus: number | undefined; busy: boolean }
+  | { kind: 'unknown'; reason: string };
+
+const accepted = z.object({ job_id: z.string().min(1) });
+const refused = z.object({ error: z.string().min(1) });
+
+/** What BeadBoard answers when the agent is busy. */
+const BUSY = 409;
+/** The gateway to the agent service failed, so that BeadBoard's own words decide. */
+const BAD_GATEWAY = 502;
+/** A proxy gave up waiting (408, 504), or a connection broke under a proxy (503). */
+const DOUBTFUL: ReadonlySet<number> = new Set([408, 503, 504]);
+
+/**
+ * The 502 answers of BeadBoard that are no refusal (its src/app/api/agent-dispatch/route.ts): the
+ * agent service took the request and named no job, or `fetch` threw, which Node words in these ways
+ * whether or not the request had been sent. All others repeat a refusal of the agent service, its
+ * 429 `Queue full` among them; but that service may itself stand behind a proxy that gave up.
+ */
+const NO_REFUSAL = [
+  /missing job_id/i,
+  /fetch failed/i,
+  /failed to reach/i,
+  /terminated|aborted|other side closed|socket|network|time[d ]?-? ?out/i,
+  /HTTP (408|502|503|504)\b/,
+];
+
+/** @param answer BeadBoard's answer to `POST /api/agent-dispatch`. */
+export function outcomeOf({ status, body }: HttpAnswer): DispatchOutcome {
+  if (status >= 200 && status < 300) {
+    const parsed = accepted.safeParse(parseJson(body));
+    return parsed.success
+      ? { kind: 'accepted', jobId: parsed.data.job_id }
+      : { kind: 'unknown', reason: `HTTP ${status} without a job id: ${body}` };
+  }
+  if (isRefusal(status, body)) {
+    return { kind: 'refused', reason: body, httpStatus: status, busy: status === BUSY };
+  }
+  return { kind: 'unknown', reason: `HTTP ${status}: ${body}` };
+}
+
+function isRefusal(status: number, body: string): boolean {
+  if (DOUBTFUL.has(status)) return false;
+  if (status !== BAD_GATEWAY) return status <= 500;
+  const parsed = refused.safeParse(parseJson(body));
+  return parsed.success && !NO_REFUSAL.some((pattern) => pattern.test(parsed.data.error));
+}

@@ -1,0 +1,116 @@
+import { BEAD_COLUMNS, parseBead, type Bead } from './bead.ts';
+import { NO_FAILURES, readFailures, type Failures } from './history.ts';
+import type { Schema } from './schema.ts';
+import type { Row, Session } from './session.ts';
+import { STEP_KEY } from './step.ts';
+import { fromSqlTime } from './time.ts';
+
+/**
+ * The one read of a tick: all beads of the sentinel that are open or in progress. When none is open
+ * that is the only query; else two more ask what the open ones wait for and how often they failed.
+ */
+
+/** Why bd would not call a bead ready, as far as a row of its own does not tell. */
+export type Waiting = 'blocked' | 'parent-deferred';
+
+/** An open bead with all that a decision about it needs. */
+export interface Candidate {
+  bead: Bead;
+  waiting: Waiting | undefined;
+  failures: Failures;
+}
+
+export interface BadRow {
+  id: string;
+  problem: string;
+}
+
+export interface Look {
+  /** The database's clock; meaningless when there was nothing to see. */
+  now: Date;
+  open: Candidate[];
+  inProgress: Bead[];
+  /** Rows that do not parse; they are skipped, and the tick goes on. */
+  bad: BadRow[];
+}
+
+/** @param sentinel the assignee whose beads are looked at. */
+export async function look(session: Session, schema: Schema, sentinel: string): Promise<Look> {
+  const rows = await session.query(beadsSql(schema), [sentinel]);
+  const now = fromSqlTime(String(rows[0]?.['server_time'])) ?? new Date(Number.NaN);
+  const beads: Bead[] = [];
+  const bad: BadRow[] = [];
+  for (const row of rows) {
+    const parsed = parseBead(row);
+    if (parsed.ok) beads.push(parsed.bead);
+    else bad.push({ id: parsed.id, problem: parsed.problem });
+  }
+  const blocked = new Set(rows.filter(isBlocked).map((row) => String(row['id'])));
+  const open = beads.filter(({ status }) => status === 'open');
+  return {
+    now,
+    open: await withHistory(session, schema, open, blocked),
+    inProgress: beads.filter(({ status }) => status === 'in_progress'),
+    bad,
+  };
+}
+
+function beadsSql({ hasIsBlocked }: Schema): string {
+  return `
+    SELECT ${BEAD_COLUMNS.join(', ')},
+           JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step,
+           ${hasIsBlocked ? 'is_blocked' : 'NULL'} AS is_blocked,
+           UTC_TIMESTAMP(6) AS server_time
+      FROM issues
+     WHERE assignee = ? AND status IN ('open', 'in_progress')
+     ORDER BY priority, updated_at, id`;
+}
+
+async function withHistory(
+  session: Session,
+  schema: Schema,
+  open: readonly Bead[],
+  blocked: Set<string>,
+): Promise<Candidate[]> {
+  if (open.length === 0) return [];
+  const ids = open.map(({ id }) => id);
+  if (!schema.hasIsBlocked) await addBlockedByView(session, ids, blocked);
+  const deferred = await readChildrenOfDeferred(session, schema, ids);
+  const failures = await readFailures(session, ids);
+  return open.map((bead) => ({
+    bead,
+    waiting: deferred.has(bead.id)
+      ? 'parent-deferred'
+      : blocked.has(bead.id)
+        ? 'blocked'
+        : undefined,
+    failures: failures.get(bead.id) ?? NO_FAILURES,
+  }));
+}
+
+/** bd 1.0.2 has no `is_blocked`; its own view knows blockers and what children inherit of them. */
+async function addBlockedByView(
+  session: Session,
+  ids: readonly string[],
+  blocked: Set<string>,
+): Promise<void> {
+  const rows = await session.query('SELECT id FROM ready_issues WHERE id IN (?)', [ids]);
+  const ready = new Set(rows.map(({ id }) => id));
+  for (const id of ids) if (!ready.has(id)) blocked.add(id);
+}
+
+async function readChildrenOfDeferred(
+  session: Session,
+  { dependsOn }: Schema,
+  ids: readonly string[],
+): Promise<Set<unknown>> {
+  const rows = await session.query(
+    `SELECT d.issue_id AS id
+       FROM dependencies d JOIN issues parent ON parent.id = d.${dependsOn}
+      WHERE d.type = 'parent-child' AND d.issue_id IN (?) AND parent.defer_until > UTC_TIMESTAMP()`,
+    [ids],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+const isBlocked = (row: Row) => row['is_blocked'] !== null && Number(row['is_blocked']) !== 0;

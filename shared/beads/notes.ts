@@ -1,0 +1,37 @@
+import { toIsoSeconds } from './time.ts';
+
+/**
+ * The notes that people and tools search for, worded as the system before this one wrote them. They
+ * are appended to a bead's `notes`, one line each.
+ */
+
+/** Longest piece of an answer or a reason that is repeated in a note, in characters. */
+const QUOTE_CHARACTERS = 500;
+
+export const claimedNote = (at: Date) => `auto-dispatcher claimed at ${toIsoSeconds(at)}`;
+
+export const dispatchedNote = (job: string) => `dispatched: job=${job}`;
+
+/** @param httpStatus `undefined` when there was no answer to have one. */
+export const failedNote = (reason: string, httpStatus: number | undefined) =>
+  httpStatus === undefined
+    ? `dispatch failed: ${oneLine(reason)}`
+    : `dispatch failed HTTP ${httpStatus}: ${oneLine(reason)}`;
+
+export const unconfirmedNote = (reason: string) => `dispatch outcome unknown: ${oneLine(reason)}`;
+
+export const givenUpNote = (attempts: number) => `dispatch given up after ${attempts} attempts`;
+
+export const reapedNote = (ageMinutes: number, thresholdMinutes: number) =>
+  `reaper: no progress for ${ageMinutes}m (threshold ${thresholdMinutes}m) — blocking`;
+
+/** One line without control characters, at most 500 characters long. */
+export function oneLine(text: string): string {
+  const flat = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return Array.from(flat).slice(0, QUOTE_CHARACTERS).join('');
+}
+
+/** bd joins notes with a newline and starts an empty field without one. */
+export function appendNote(notes: string, note: string): string {
+  return notes === '' ? note : `${notes}\n${note}`;
+}

@@ -1,0 +1,241 @@
+import type { EventName } from '../audit/event-types.ts';
+import { backOffMs, type BackOff } from './back-off.ts';
+import type { Bead } from './bead.ts';
+import {
+  claimedNote,
+  dispatchedNote,
+  failedNote,
+  givenUpNote,
+  oneLine,
+  reapedNote,
+  unconfirmedNote,
+} from './notes.ts';
+import type { StepName } from './step.ts';
+import type { Change, Status, Transition, Verdict } from './transition.ts';
+
+/** Every way in which these functions change a bead. */
+
+export const DISPATCHER = 'beads-dispatcher';
+export const REAPER = 'beads-reaper';
+
+interface Rule {
+  actor: typeof DISPATCHER | typeof REAPER;
+  from: Status;
+  to: Status;
+  /** First words of the Dolt commit's message. */
+  message: string;
+  event: EventName;
+  when: string;
+}
+
+/** The state machine: what each step does to the status, and who says so. */
+export const TRANSITIONS = {
+  claimed: {
+    actor: DISPATCHER,
+    from: 'open',
+    to: 'in_progress',
+    message: 'dispatch: claim',
+    event: 'dispatch.claimed.v1',
+    when: 'the bead is eligible and BeadBoard is not busy',
+  },
+  dispatched: {
+    actor: DISPATCHER,
+    from: 'in_progress',
+    to: 'in_progress',
+    message: 'dispatch: dispatched',
+    event: 'dispatch.dispatched.v1',
+    when: 'BeadBoard named a job',
+  },
+  unconfirmed: {
+    actor: DISPATCHER,
+    from: 'in_progress',
+    to: 'in_progress',
+    message: 'dispatch: unconfirmed',
+    event: 'dispatch.unconfirmed.v1',
+    when: 'the answer was lost',
+  },
+  failed: {
+    actor: DISPATCHER,
+    from: 'in_progress',
+    to: 'open',
+    message: 'dispatch: failed',
+    event: 'dispatch.failed.v1',
+    when: 'BeadBoard refused, or could not be reached',
+  },
+  'given-up': {
+    actor: DISPATCHER,
+    from: 'in_progress',
+    to: 'blocked',
+    message: 'dispatch: give up',
+    event: 'dispatch.blocked.v1',
+    when: 'that was the last attempt',
+  },
+  reaped: {
+    actor: REAPER,
+    from: 'in_progress',
+    to: 'blocked',
+    message: 'reap: block',
+    event: 'reap.blocked.v1',
+    when: 'no progress for too long',
+  },
+} as const satisfies Record<StepName, Rule>;
+
+/** A bead that this process has claimed, by the token that proves it. */
+export interface Claim {
+  bead: Bead;
+  token: string;
+  /** Counted from 1. */
+  attempt: number;
+}
+
+/** Why BeadBoard certainly did not take a bead. */
+export interface Failure {
+  reason: string;
+  /** `undefined` when there was no answer. */
+  httpStatus: number | undefined;
+}
+
+export interface RetryPolicy {
+  maxAttempts: number;
+  backOff: BackOff;
+}
+
+/** Open → in progress, if the bead is still exactly as it was looked at. */
+export function claim(looked: Bead, attempt: number): Transition {
+  return of('claimed', looked, (bead, now) =>
+    hasMoved(looked, bead)
+      ? { leave: 'it changed since it was looked at' }
+      : one('claimed', {
+          to: TRANSITIONS.claimed.to,
+          note: claimedNote(now),
+          fact: { name: TRANSITIONS.claimed.event, data: { bead: summary(bead), attempt } },
+        }),
+  );
+}
+
+/** The bead stays as it is; the job is noted even when a person has moved the bead meanwhile. */
+export function dispatched({ bead: claimed, token, attempt }: Claim, jobId: string): Transition {
+  return of('dispatched', claimed, (bead) =>
+    bead.step?.token === token
+      ? {
+          ...one('dispatched', {
+            note: dispatchedNote(jobId),
+            fact: {
+              name: TRANSITIONS.dispatched.event,
+              data: { bead: summary(bead), attempt, jobId },
+            },
+          }),
+          job: jobId,
+        }
+      : { leave: `the claim is not ours any more; job ${jobId} runs without a note` },
+  );
+}
+
+/** The bead stays claimed: an agent may be at work, and only the reaper may say that it is not. */
+export function unconfirmed({ bead: claimed, token, attempt }: Claim, reason: string): Transition {
+  return of('unconfirmed', claimed, (bead) =>
+    bead.step?.token === token
+      ? one('unconfirmed', {
+          note: unconfirmedNote(reason),
+          fact: {
+            name: TRANSITIONS.unconfirmed.event,
+            data: { bead: summary(bead), attempt, reason: oneLine(reason) },
+          },
+        })
+      : { leave: 'the claim is not ours any more' },
+  );
+}
+
+/**
+ * In progress → open, or → blocked after the last attempt. A bead that a person has moved in the
+ * meantime keeps the status they gave it, and only gets the note.
+ */
+export function failed(
+  { bead: claimed, token, attempt }: Claim,
+  { reason, httpStatus }: Failure,
+  { maxAttempts, backOff }: RetryPolicy,
+): Transition {
+  return of('failed', claimed, (bead, now) => {
+    if (bead.step?.token !== token) return { leave: 'the claim is not ours any more' };
+    const ours = bead.status === TRANSITIONS.failed.from;
+    const givesUp = ours && bead.assignee === claimed.assignee && attempt >= maxAttempts;
+    const wait = backOffMs(bead.id, attempt, backOff);
+    const failure: Change = {
+      note: failedNote(reason, httpStatus),
+      fact: {
+        name: TRANSITIONS.failed.event,
+        data: {
+          bead: summary(bead),
+          attempt,
+          reason: oneLine(reason),
+          httpStatus: httpStatus ?? null,
+          nextAttemptAt: givesUp ? null : new Date(now.getTime() + wait).toISOString(),
+        },
+      },
+    };
+    if (!ours) return one('failed', failure);
+    if (!givesUp) return one('failed', { ...failure, to: TRANSITIONS.failed.to });
+    const last: Change = {
+      to: TRANSITIONS['given-up'].to,
+      note: givenUpNote(attempt),
+      fact: {
+        name: TRANSITIONS['given-up'].event,
+        data: { bead: summary(bead), attempts: attempt },
+      },
+    };
+    return { step: 'given-up', changes: [failure, last] };
+  });
+}
+
+export interface Stall {
+  ageMinutes: number;
+  thresholdMinutes: number;
+  jobId: string | undefined;
+  jobState: string | undefined;
+}
+
+/** In progress → blocked, if nobody has touched the bead since it was looked at. */
+export function reap(looked: Bead, stall: Stall): Transition {
+  const { ageMinutes, thresholdMinutes, jobId, jobState } = stall;
+  return of('reaped', looked, (bead) =>
+    hasMoved(looked, bead)
+      ? { leave: 'it changed since it was looked at' }
+      : one('reaped', {
+          to: TRANSITIONS.reaped.to,
+          note: reapedNote(ageMinutes, thresholdMinutes),
+          fact: {
+            name: TRANSITIONS.reaped.event,
+            data: {
+              bead: summary(bead),
+              ageMinutes,
+              thresholdMinutes,
+              jobId: jobId ?? null,
+              jobState: jobState ?? null,
+            },
+          },
+        }),
+  );
+}
+
+function of(step: StepName, { id }: Bead, decide: Transition['decide']): Transition {
+  const { actor, message } = TRANSITIONS[step];
+  return { beadId: id, actor, message: `${message} ${id}`, decide };
+}
+
+function one(step: StepName, change: Change): Extract<Verdict, { step: StepName }> {
+  return { step, changes: [change] };
+}
+
+/** A person, an agent or another tick has been there; what was decided is void. */
+function hasMoved(looked: Bead, bead: Bead): boolean {
+  return (
+    bead.status !== looked.status ||
+    bead.assignee !== looked.assignee ||
+    bead.updatedAt.getTime() !== looked.updatedAt.getTime() ||
+    bead.step?.token !== looked.step?.token
+  );
+}
+
+function summary({ id, title, priority }: Bead) {
+  return { id, title, priority };
+}

@@ -1,0 +1,61 @@
+/**
+ * The base of every error this project raises on purpose. `code` is stable and goes into logs and
+ * `tick.failed.v1`; the message tells an operator what to look at, and never holds a secret.
+ */
+export abstract class OperatorError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** An environment variable, or bd's `metadata.json`, holds something that cannot be used. */
+export class SettingsError extends OperatorError {
+  readonly code = 'SETTINGS_INVALID';
+}
+
+/** The request is not a CloudEvent 1.0 in binary or structured mode. */
+export class NotACloudEventError extends OperatorError {
+  readonly code = 'NOT_A_CLOUDEVENT';
+}
+
+/** The Dolt server gave no answer: no connection, a lost one, or none within the time allowed. */
+export class DatabaseUnreachableError extends OperatorError {
+  readonly code = 'DATABASE_UNREACHABLE';
+}
+
+/** The Dolt server refused the user, the password, or a right that a statement needs. */
+export class DatabaseAccessDeniedError extends OperatorError {
+  readonly code = 'DATABASE_ACCESS_DENIED';
+}
+
+/** There is a database, but not one whose schema these functions know how to write. */
+export class DatabaseSchemaError extends OperatorError {
+  readonly code = 'DATABASE_SCHEMA';
+}
+
+/** A statement failed for a reason of its own; the message carries the server's words. */
+export class DatabaseStatementError extends OperatorError {
+  readonly code = 'DATABASE_STATEMENT';
+}
+
+/** BeadBoard could not say whether the agent is busy; nothing was claimed. */
+export class BeadBoardUnavailableError extends OperatorError {
+  readonly code = 'BEADBOARD_UNAVAILABLE';
+}
+
+/**
+ * What can be said of any thrown value, in one line.
+ * @returns the stable code (`UNEXPECTED` for what nobody raised on purpose) and the message.
+ */
+export function describeError(error: unknown): { code: string; message: string } {
+  if (error instanceof OperatorError) return { code: error.code, message: error.message };
+  return { code: 'UNEXPECTED', message: messageOf(error) };
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,90 @@
+import { Agent, request } from 'undici';
+
+/**
+ * One HTTP request of ours: bounded in time, with a bounded answer, never followed or repeated. Each
+ * goes over a fresh connection, because a kept one may die under a POST and leave its outcome open.
+ */
+const agent = new Agent({ pipelining: 0, maxRedirections: 0 } as Agent.Options);
+
+/** Enough for every documented answer; a larger one is cut, not kept. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+export interface HttpAnswer {
+  status: number;
+  /** The first 64 KiB of the body, as text. */
+  body: string;
+}
+
+export interface HttpCall {
+  method: 'GET' | 'POST';
+  url: string;
+  headers?: Record<string, string>;
+  body?: string;
+  /** From the first packet to the last byte of the answer. */
+  timeoutMs: number;
+}
+
+/**
+ * @throws {NoConnectionError} the request certainly never left this process.
+ * @throws {NoAnswerError} it may have arrived, but no whole answer came back.
+ */
+export async function call({
+  method,
+  url,
+  headers,
+  body,
+  timeoutMs,
+}: HttpCall): Promise<HttpAnswer> {
+  try {
+    const answer = await request(url, {
+      method,
+      dispatcher: agent,
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(headers === undefined ? {} : { headers }),
+      ...(body === undefined ? {} : { body }),
+    });
+    return { status: answer.statusCode, body: await readCapped(answer.body) };
+  } catch (error) {
+    const reason = describeNetworkError(error, timeoutMs);
+    if (NOT_CONNECTED.has(codeOf(error))) throw new NoConnectionError(reason, { cause: error });
+    throw new NoAnswerError(reason, { cause: error });
+  }
+}
+
+/** Nothing was sent. */
+export class NoConnectionError extends Error {}
+
+/** Something may have been sent. */
+export class NoAnswerError extends Error {}
+
+/** What the system and undici report before a connection stands. */
+const NOT_CONNECTED: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+async function readCapped(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= MAX_BODY_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString('utf8');
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return 'code' in error && typeof error.code === 'string' ? error.code : codeOf(error.cause);
+}
+
+function describeNetworkError(error: unknown, timeoutMs: number): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  return error.message || codeOf(error) || error.name;
+}

@@ -1,0 +1,8 @@
+/** @returns the value, or `undefined` (which JSON cannot hold) when the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+
+import type { HttpFunction } from '@google-cloud/functions-framework';
+
+import { Relay } from './audit/relay.ts';
+import { readCloudEvent } from './cloud-event.ts';
+import { describeError, NotACloudEventError } from './errors.ts';
+import type { Logger } from './log.ts';
+import type { Settings } from './settings.ts';
+import { traceOf } from './trace.ts';
+
+/** What a tick gets of its surroundings. */
+export interface TickContext {
+  log: Logger;
+  relay: Relay;
+  /** W3C trace context, for calls and events. */
+  traceparent: string;
+}
+
+/** How many beads a tick did something with, by what it did. */
+export type Counts = Readonly<Record<string, number>>;
+
+export type Tick = (context: TickContext) => Promise<Counts>;
+
+/**
+ * Makes an HTTP function of a tick. Any valid CloudEvent is a tick, since a tick looks at the
+ * database and never at the event's data. Answers: 204 looked and did what there was to do, or
+ * paused; 400 not a CloudEvent; 503 could not look or finish, which a PingSource and a broker
+ * repeat (of 500 a PingSource loses the tick).
+ */
+export function tickFunction(
+  name: string,
+  settings: Settings,
+  log: Logger,
+  tick: Tick,
+): HttpFunction {
+  const relaySettings = {
+    sink: settings.K_SINK,
+    source: `/beads/${settings.project}/${name}`,
+    extensions: settings.eventExtensions,
+  };
+  log.info(
+    { database: settings.database.database, host: settings.database.host },
+    settings.K_SINK === undefined
+      ? `${name} starts; no K_SINK, so events are only logged`
+      : `${name} starts; events go to ${settings.K_SINK}`,
+  );
+
+  return async (request, response) => {
+    try {
+      const event = readCloudEvent(request.headers, request.body);
+      const traceparent = traceOf(event['traceparent'] ?? request.headers['traceparent']);
+      if (settings.PAUSED) {
+        log.info({ trigger: event.type }, 'paused: nothing is done');
+      } else {
+        const relay = new Relay(relaySettings, traceparent, log);
+        await runTick({ log, relay, traceparent }, event.type);
+      }
+      response.status(204).end();
+    } catch (error) {
+      const { code, message } = describeError(error);
+      const status = error instanceof NotACloudEventError ? 400 : 503;
+      response.status(status).json({ code, message });
+    }
+  };
+
+  async function runTick(context: TickContext, trigger: string): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const counts = await tick(context);
+      log.info(
+        { ...counts, trigger, durationMs: Math.round(performance.now() - startedAt) },
+        'tick',
+      );
+    } catch (error) {
+      const { code, message } = describeError(error);
+      log.error({ code, trigger, ...(code === 'UNEXPECTED' ? { err: error } : {}) }, message);
+      context.relay.report([
+        {
+          id: randomUUID(),
+          name: 'tick.failed.v1',
+          subject: name,
+          at: new Date(),
+          data: { function: name, code, message },
+        },
+      ]);
+      throw error;
+    } finally {
+      await context.relay.settle();
+    }
+  }
+}

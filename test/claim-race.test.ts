@@ -1,0 +1,87 @@
+import type { Connection } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+
+import { readSchema } from '../shared/beads/schema.ts';
+import { Session } from '../shared/beads/session.ts';
+import { transition } from '../shared/beads/transition.ts';
+import { claim } from '../shared/beads/transitions.ts';
+import { connectTo } from './world/database.ts';
+import { Scene } from './world/scene.ts';
+
+/** Enough to show it every time; docs/testing.md says what more rounds gave. */
+const DISPATCHERS = 50;
+const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 10);
+
+describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
+  let scene: Scene;
+  beforeAll(async () => {
+    scene = await Scene.open();
+  });
+  afterAll(async () => {
+    await scene.close();
+  });
+
+  it(`have exactly one winner in each of ${ROUNDS} rounds`, async () => {
+    const sessions = await Promise.all(
+      Array.from({ length: DISPATCHERS }, () => Session.open(scene.settings)),
+    );
+    try {
+      const schema = await readSchema(sessions[0] ?? (await Session.open(scene.settings)));
+      const winners: number[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const id = `code-r${round}`;
+        await scene.tracker.create(id, { assignee: 'agent' });
+        const bead = await scene.database.use(async (beads) => {
+          const { open } = await beads.look();
+          const candidate = open.find((entry) => entry.bead.id === id);
+          if (candidate === undefined) throw new Error(`${id} is not open`);
+          return candidate.bead;
+        });
+        const outcomes = await Promise.all(
+          sessions.map((session) => transition(session, schema, claim(bead, 1))),
+        );
+        winners.push(outcomes.filter(({ done }) => done).length);
+        expect((await scene.tracker.show(id)).notes.match(/claimed/g)).toHaveLength(1);
+        expect(await scene.tracker.eventsBy('beads-dispatcher', id)).toHaveLength(1);
+      }
+      expect(winners).toEqual(Array.from({ length: ROUNDS }, () => 1));
+    } finally {
+      for (const session of sessions) session.close();
+    }
+  });
+
+  it('would have many without the token: the plain conditional update', async () => {
+    const connections = await Promise.all(
+      Array.from({ length: DISPATCHERS }, () =>
+        connectTo(inject('doltPort'), scene.settings.database),
+      ),
+    );
+    try {
+      await scene.tracker.create('code-naive', { assignee: 'agent' });
+      const won = await naiveClaims(connections, 'code-naive');
+      await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'the naive claim')");
+      console.log(`the naive claim has ${won} winners of ${DISPATCHERS}`);
+      expect(won).toBeGreaterThan(1);
+    } finally {
+      await Promise.all(connections.map((connection) => connection.end()));
+    }
+  });
+});
+
+/** What one would write for MySQL: all look, then all update, then all commit. */
+async function naiveClaims(connections: readonly Connection[], id: string): Promise<number> {
+  for (const connection of connections) await connection.query('START TRANSACTION');
+  const changed = await Promise.all(
+    connections.map(async (connection) => {
+      const [result] = await connection.query(
+        "UPDATE issues SET status = 'in_progress' WHERE id = ? AND status = 'open'",
+        [id],
+      );
+      return 'affectedRows' in result && result.affectedRows === 1;
+    }),
+  );
+  const committed = await Promise.allSettled(
+    connections.map((connection) => connection.query('COMMIT')),
+  );
+  return committed.filter(({ status }, index) => status === 'fulfilled' && changed[index]).length;
+}

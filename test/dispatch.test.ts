@@ -1,0 +1,236 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { GENERATIONS } from './world/bd-schema.ts';
+import { DEFAULT_POLICY, Scene } from './world/scene.ts';
+
+describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await Scene.open(generation);
+  });
+  afterEach(async () => {
+    await scene.close();
+  });
+
+  it('claims a bead, hands it to BeadBoard and notes both', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+
+    expect(await scene.dispatch()).toMatchObject({ eligible: 1, dispatched: 1 });
+
+    const bead = await scene.tracker.show('code-a1');
+    const jobId = scene.board.jobs[0]?.jobId;
+    expect(bead.status).toBe('in_progress');
+    expect(bead.started_at).toBe(bead.updated_at);
+    expect(bead.notes.split('\n')).toEqual([
+      expect.stringMatching(/^auto-dispatcher claimed at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      `dispatched: job=${jobId}`,
+    ]);
+    expect(scene.board.posts).toEqual(['code-a1']);
+    expect(scene.sink.typesOf('code-a1')).toEqual([
+      'dispatch.claimed.v1',
+      'dispatch.dispatched.v1',
+    ]);
+  });
+
+  it('takes the most urgent bead first, then the one that waits longest', async () => {
+    await scene.tracker.create('code-late', { assignee: 'agent', priority: 1 });
+    await scene.tracker.create('code-old', { assignee: 'agent', priority: 1 });
+    await scene.tracker.create('code-urgent', { assignee: 'agent', priority: 0 });
+    await scene.tracker.age('code-old', 5);
+
+    await scene.dispatch();
+
+    expect(scene.board.posts).toEqual(['code-urgent', 'code-old', 'code-late']);
+  });
+
+  it('takes only what is ready and meant for the agent, and says why not the rest', async () => {
+    const { tracker } = scene;
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
+    await tracker.create('code-ok', { assignee: 'agent' });
+    await tracker.create('code-own', { assignee: 'person' });
+    await tracker.create('code-free');
+    await tracker.create('code-done', { assignee: 'agent', status: 'closed' });
+    const left = {
+      'code-blank': { fields: { acceptance_criteria: ' \n\t ' }, reason: 'no acceptance criteria' },
+      'code-pinned': { fields: { pinned: 1 }, reason: 'pinned' },
+      'code-gate': { fields: { issue_type: 'gate' }, reason: 'is a gate' },
+      'code-tpl': { fields: { is_template: 1 }, reason: 'template' },
+      'code-eph': { fields: { ephemeral: 1 }, reason: 'ephemeral' },
+      'code-later': { fields: { defer_until: `${tomorrow} 00:00:00` }, reason: 'deferred until' },
+      'code-child': { fields: {}, reason: 'parent is deferred' },
+      'code-waits': { fields: {}, reason: 'an open bead blocks it' },
+      'code-bad': { fields: { priority: 99 }, reason: 'does not parse' },
+    };
+    for (const [id, { fields }] of Object.entries(left)) {
+      await tracker.create(id, { assignee: 'agent', ...fields });
+    }
+    await tracker.depend('code-child', 'code-later', 'parent-child');
+    await tracker.depend('code-waits', 'code-own', 'blocks');
+
+    await scene.dispatch();
+
+    expect(scene.board.posts).toEqual(['code-ok']);
+    for (const [id, { reason }] of Object.entries(left)) {
+      const line = scene.logged.find((entry) => entry['bead'] === id && 'reason' in entry);
+      expect(line?.['reason'], id).toContain(reason);
+      expect((await tracker.show(id)).notes, id).toBe('');
+    }
+  });
+
+  it('does nothing at all when nothing is ready', async () => {
+    await scene.tracker.create('code-own', { assignee: 'person' });
+    const before = await scene.tracker.log();
+
+    expect(await scene.dispatch()).toMatchObject({ eligible: 0, dispatched: 0 });
+
+    expect(scene.board.statusCalls).toBe(0);
+    expect(scene.sink.events).toEqual([]);
+    expect(await scene.tracker.log()).toEqual(before);
+  });
+
+  it('leaves everything open while BeadBoard is busy', async () => {
+    scene.board.capacity = 0;
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+
+    expect(await scene.dispatch()).toMatchObject({ eligible: 1, dispatched: 0 });
+
+    expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
+    expect(scene.board.posts).toEqual([]);
+    expect(scene.sink.events).toEqual([]);
+  });
+
+  it('stops when BeadBoard becomes busy, and goes on when it is free again', async () => {
+    scene.board.capacity = 2;
+    for (const id of ['code-1', 'code-2', 'code-3']) {
+      await scene.tracker.create(id, { assignee: 'agent' });
+    }
+
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 2 });
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 0 });
+    scene.board.finish(scene.board.jobs[0]?.jobId ?? '');
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 1 });
+
+    expect(scene.board.posts).toEqual(['code-1', 'code-2', 'code-3']);
+  });
+
+  it('keeps to its bounds', async () => {
+    for (const id of ['code-1', 'code-2', 'code-3', 'code-4']) {
+      await scene.tracker.create(id, { assignee: 'agent' });
+    }
+
+    await scene.dispatch({ policy: { ...DEFAULT_POLICY, maxDispatchesPerTick: 1 } });
+    expect(scene.board.posts).toEqual(['code-1']);
+    await scene.dispatch({ policy: { ...DEFAULT_POLICY, maxInFlight: 3 } });
+    expect(scene.board.posts).toEqual(['code-1', 'code-2', 'code-3']);
+    await scene.dispatch({ tickTimeoutMs: -1 });
+    expect(scene.board.posts).toHaveLength(3);
+  });
+
+  it('gives a refused bead back with the answer, lets it rest, and goes on with the next', async () => {
+    await scene.tracker.create('code-bad', { assignee: 'agent', priority: 0 });
+    await scene.tracker.create('code-good', { assignee: 'agent' });
+    scene.board.onPost = (id) =>
+      id === 'code-bad' ? { status: 500, text: 'not\r\nconfigured\u0007' } : undefined;
+
+    expect(await scene.dispatch()).toMatchObject({ failed: 1, dispatched: 1 });
+
+    const bead = await scene.tracker.show('code-bad');
+    expect(bead.status).toBe('open');
+    expect(bead.notes.split('\n').at(-1)).toBe('dispatch failed HTTP 500: not configured');
+    expect(scene.sink.typesOf('code-bad')).toEqual(['dispatch.claimed.v1', 'dispatch.failed.v1']);
+
+    expect(await scene.dispatch()).toMatchObject({ eligible: 0, left: 1 });
+    await scene.tracker.ageHistory('code-bad', 3);
+    expect(await scene.dispatch()).toMatchObject({ eligible: 1, failed: 1 });
+    expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 2, httpStatus: 500 });
+  });
+
+  it('blocks a bead after its last attempt, and starts anew when a person reopens it', async () => {
+    const policy = { ...DEFAULT_POLICY, retry: { ...DEFAULT_POLICY.retry, maxAttempts: 2 } };
+    scene.board.onPost = () => ({ status: 400, json: { error: 'Bead code-a1 not found.' } });
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    await scene.tracker.ageHistory('code-a1', 120);
+
+    await scene.dispatch({ policy });
+    await scene.tracker.ageHistory('code-a1', 60);
+    await scene.dispatch({ policy });
+
+    const bead = await scene.tracker.show('code-a1');
+    expect(bead.status).toBe('blocked');
+    expect(bead.notes.split('\n').slice(-2)).toEqual([
+      'dispatch failed HTTP 400: {"error":"Bead code-a1 not found."}',
+      'dispatch given up after 2 attempts',
+    ]);
+    expect(scene.sink.typesOf('code-a1')).toEqual([
+      'dispatch.claimed.v1',
+      'dispatch.failed.v1',
+      'dispatch.claimed.v1',
+      'dispatch.failed.v1',
+      'dispatch.blocked.v1',
+    ]);
+
+    scene.board.onPost = undefined;
+    await scene.tracker.update('code-a1', { status: 'open' });
+    expect(await scene.dispatch({ policy })).toMatchObject({ dispatched: 1 });
+    expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 1 });
+  });
+
+  it('keeps the claim when the answer is lost, and never asks again by itself', async () => {
+    scene.board.onPost = () => 'hangup';
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+
+    expect(await scene.dispatch()).toMatchObject({ unconfirmed: 1 });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 0 });
+
+    const bead = await scene.tracker.show('code-a1');
+    expect(bead.status).toBe('in_progress');
+    expect(bead.notes.split('\n').at(-1)).toMatch(/^dispatch outcome unknown: ./);
+    expect(scene.board.posts).toEqual(['code-a1']);
+    expect(scene.sink.typesOf()).toEqual(['dispatch.claimed.v1', 'dispatch.unconfirmed.v1']);
+  });
+
+  it('ends the tick after two misses in a row', async () => {
+    scene.board.onPost = () => ({ status: 502, json: { error: 'Queue full' } });
+    for (const id of ['code-1', 'code-2', 'code-3']) {
+      await scene.tracker.create(id, { assignee: 'agent' });
+    }
+
+    expect(await scene.dispatch()).toMatchObject({ eligible: 3, failed: 2 });
+
+    expect(scene.board.posts).toEqual(['code-1', 'code-2']);
+    expect((await scene.tracker.show('code-3')).status).toBe('open');
+  });
+
+  it('claims nothing and fails when BeadBoard does not say whether it is busy', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    for (const reply of ['hangup', { status: 500, text: '' }, { status: 200, json: {} }] as const) {
+      scene.board.onStatus = () => reply;
+      await expect(scene.dispatch()).rejects.toMatchObject({ code: 'BEADBOARD_UNAVAILABLE' });
+    }
+    expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
+  });
+
+  it('does not undo what a person did while BeadBoard was asked', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    scene.board.onPost = async () => {
+      await scene.tracker.closeBead('code-a1', 'done by hand');
+      return { status: 409, json: { error: 'Agent is busy' } };
+    };
+
+    expect(await scene.dispatch()).toMatchObject({ busy: 1 });
+
+    const bead = await scene.tracker.show('code-a1');
+    expect(bead.status).toBe('closed');
+    expect(bead.notes).toContain('dispatch failed HTTP 409: {"error":"Agent is busy"}');
+  });
+
+  it('carries one trace from the tick through BeadBoard to the events', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+
+    await scene.dispatch();
+
+    const seen = scene.board.jobs[0]?.traceparent;
+    expect(seen).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(scene.sink.events.map((event) => event['traceparent'])).toEqual([seen, seen]);
+  });
+});

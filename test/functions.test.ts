@@ -1,0 +1,247 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { EVENT_DATA } from '../shared/audit/event-types.ts';
+import { FunctionProcess, type FunctionName } from './world/function.ts';
+import { connectTo } from './world/database.ts';
+import { Scene } from './world/scene.ts';
+
+/** The built functions as processes, asked over HTTP. */
+describe('the built functions', () => {
+  let scene: Scene;
+  let running: FunctionProcess[];
+  beforeEach(async () => {
+    scene = await Scene.open();
+    running = [];
+  });
+  afterEach(async () => {
+    for (const each of running) await each.stop('SIGKILL');
+    await scene.close();
+  });
+
+  const databaseVariables = () => ({
+    BEADS_DOLT_SERVER_HOST: scene.settings.host,
+    BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
+    BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
+  });
+
+  async function start(
+    name: FunctionName,
+    replaced: Readonly<Record<string, string>> = {},
+  ): Promise<FunctionProcess> {
+    const started = await FunctionProcess.start(name, {
+      ...databaseVariables(),
+      BEADBOARD_URL: scene.board.url,
+      K_SINK: scene.sink.url,
+      ...replaced,
+    });
+    running.push(started);
+    return started;
+  }
+
+  it('dispatch, then reap what stalls, on a PingSource tick each', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent', title: 'Look into it' });
+    const dispatch = await start('dispatch');
+    const reap = await start('reap');
+
+    expect(await dispatch.tick()).toBe(204);
+    await scene.tracker.age('code-a1', 31);
+    expect(await reap.tick()).toBe(204);
+
+    expect((await scene.tracker.show('code-a1')).status).toBe('blocked');
+    expect(scene.sink.typesOf()).toEqual([
+      'dispatch.claimed.v1',
+      'dispatch.dispatched.v1',
+      'reap.blocked.v1',
+    ]);
+  });
+
+  it('send CloudEvents as the contract describes them', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent', title: 'Look into it' });
+    const dispatch = await start('dispatch', { K_CE_OVERRIDES: '{"extensions":{"team":"home"}}' });
+    await dispatch.tick();
+
+    const [row] = await scene.tracker.eventsBy('beads-dispatcher', 'code-a1');
+    const [claimed] = scene.sink.events;
+    expect(claimed).toMatchObject({
+      specversion: '1.0',
+      id: row?.id,
+      type: 'io.beads.dispatch.claimed.v1',
+      source: `/beads/${scene.settings.database}/dispatch`,
+      subject: 'code-a1',
+      datacontenttype: 'application/json',
+      partitionkey: 'code-a1',
+      team: 'home',
+      data: { bead: { id: 'code-a1', title: 'Look into it', priority: 2 }, attempt: 1 },
+    });
+    expect(claimed?.dataschema).toMatch(/\/io\.beads\.dispatch\.claimed\.v1\.schema\.json$/);
+    expect(EVENT_DATA['dispatch.claimed.v1'].parse(claimed?.data)).toEqual(claimed?.data);
+  });
+
+  it('take binary and structured CloudEvents, and nothing else', async () => {
+    const reap = await start('reap');
+    const attributes = { id: '1', source: '/me', type: 'wake', specversion: '1.0' };
+    const binary = Object.fromEntries(Object.entries(attributes).map(([k, v]) => [`ce-${k}`, v]));
+    const structured = { 'content-type': 'application/cloudevents+json' };
+    const json = { 'content-type': 'application/json' };
+
+    expect((await reap.send(binary)).status).toBe(204);
+    expect((await reap.send({ ...binary, ...json }, '{"any":"data"}')).status).toBe(204);
+    expect((await reap.send({ ...binary, 'content-type': 'text/plain' }, 'x')).status).toBe(204);
+    expect((await reap.send(structured, JSON.stringify(attributes))).status).toBe(204);
+
+    expect((await reap.send(json, '{"no":"event"}')).status).toBe(400);
+    expect((await reap.send({})).status).toBe(400);
+    for (const name of Object.keys(attributes)) {
+      const { [`ce-${name}`]: _, ...rest } = binary;
+      expect((await reap.send(rest)).status, `binary without ${name}`).toBe(400);
+      const less = JSON.stringify({ ...attributes, [name]: undefined });
+      expect((await reap.send(structured, less)).status, `structured without ${name}`).toBe(400);
+    }
+    expect((await reap.send({ ...binary, 'ce-specversion': '7' })).status).toBe(400);
+    expect((await reap.send({ ...binary, 'ce-time': 'yesterday' })).status).toBe(400);
+    expect((await reap.send(structured, '{"half":')).status).toBe(400);
+    expect((await reap.send(structured, '"text"')).status).toBe(400);
+    expect((await fetch(reap.url)).status).toBe(400);
+  });
+
+  it('do nothing while paused', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    const dispatch = await start('dispatch', { PAUSED: 'true' });
+
+    expect(await dispatch.tick()).toBe(204);
+
+    expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
+    expect(scene.board.statusCalls).toBe(0);
+  });
+
+  it("read bd's metadata.json, and let bd's variables win over it", async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'beads-dir-'));
+    try {
+      const file = {
+        database: 'dolt',
+        backend: 'dolt',
+        dolt_mode: 'server',
+        dolt_server_host: scene.settings.host,
+        dolt_server_port: 1,
+        dolt_server_user: 'root',
+        dolt_database: scene.settings.database,
+        project_id: '9346db15-334d-47b9-ad24-504877e7fdec',
+      };
+      await writeFile(join(folder, 'metadata.json'), JSON.stringify(file));
+      const started = await FunctionProcess.start('dispatch', {
+        BEADS_DIR: folder,
+        BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
+        BEADBOARD_URL: scene.board.url,
+        K_SINK: scene.sink.url,
+      });
+      running.push(started);
+      await scene.tracker.create('code-a1', { assignee: 'agent' });
+
+      expect(await started.tick()).toBe(204);
+      expect(scene.sink.events[0]?.source).toBe(`/beads/${file.project_id}/dispatch`);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('end at once with one line when a setting is bad', async () => {
+    const cases = {
+      PAUSED: ['maybe', 'PAUSED is "maybe"; it takes true or false'],
+      MAX_ATTEMPTS: ['0', 'MAX_ATTEMPTS is "0"; it takes a whole number from 1 to 1000'],
+      BEADBOARD_URL: ['board', 'BEADBOARD_URL is "board"; it takes an http or https address'],
+    };
+    for (const [name, [value, line]] of Object.entries(cases)) {
+      const ended = start('dispatch', { [name]: String(value) });
+      await expect(ended).rejects.toThrow(`ended with 1 before it was ready:\n${line}\n`);
+    }
+  });
+
+  it('log events that have no sink, and say so at the start', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    const dispatch = await start('dispatch', { K_SINK: '' });
+    await dispatch.tick();
+
+    expect(dispatch.log[0]?.['msg']).toContain('no K_SINK');
+    const logged = dispatch.log.filter((line) => 'event' in line).map(({ event }) => event);
+    expect(logged).toMatchObject([
+      { type: 'io.beads.dispatch.claimed.v1', subject: 'code-a1' },
+      { type: 'io.beads.dispatch.dispatched.v1', subject: 'code-a1' },
+    ]);
+  });
+
+  it('dispatch although the sink is down, and log what it did not take', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    const dispatch = await start('dispatch', { K_SINK: 'http://127.0.0.1:1/' });
+
+    expect(await dispatch.tick()).toBe(204);
+
+    expect((await scene.tracker.show('code-a1')).notes).toContain('dispatched: job=');
+    expect(dispatch.log.filter(({ msg }) => msg === 'event not delivered')).toHaveLength(2);
+  });
+
+  describe('that cannot look', () => {
+    const cases: Record<string, [Record<string, string>, string]> = {
+      'the database is not there': [{ BEADS_DOLT_SERVER_PORT: '1' }, 'DATABASE_UNREACHABLE'],
+      'the user is wrong': [{ BEADS_DOLT_SERVER_USER: 'nobody' }, 'DATABASE_ACCESS_DENIED'],
+      'the password is wrong': [{ BEADS_DOLT_PASSWORD: 'hunter2' }, 'DATABASE_ACCESS_DENIED'],
+      'the database does not exist': [{ BEADS_DOLT_SERVER_DATABASE: 'no' }, 'DATABASE_SCHEMA'],
+      'it is not a bd database': [{ BEADS_DOLT_SERVER_DATABASE: 'mysql' }, 'DATABASE_SCHEMA'],
+    };
+    for (const [name, [replaced, code]] of Object.entries(cases)) {
+      it(`say so with 503, one line and an event: ${name}`, async () => {
+        for (const each of ['dispatch', 'reap'] as const) {
+          const failing = await start(each, replaced);
+          expect(await failing.tick(), each).toBe(503);
+
+          const errors = failing.log.filter(({ level }) => level === 'error');
+          expect(errors, each).toMatchObject([{ code }]);
+          expect(scene.sink.events.at(-1), each).toMatchObject({
+            type: 'io.beads.tick.failed.v1',
+            subject: each,
+            data: { function: each, code, message: errors[0]?.['msg'] },
+          });
+          expect(failing.output).not.toContain('hunter2');
+        }
+      });
+    }
+
+    it('say so when BeadBoard is not there, and claim nothing', async () => {
+      await scene.tracker.create('code-a1', { assignee: 'agent' });
+      const failing = await start('dispatch', { BEADBOARD_URL: 'http://127.0.0.1:1' });
+
+      expect(await failing.tick()).toBe(503);
+
+      expect(scene.sink.typesOf()).toEqual(['tick.failed.v1']);
+      expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
+    });
+
+    it('refuse a schema that is newer than they know, and write nothing', async () => {
+      await scene.tracker.create('code-a1', { assignee: 'agent' });
+      await scene.tracker.sql('ALTER TABLE issues ADD COLUMN row_lock bigint');
+      await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd migrate')");
+      const failing = await start('dispatch');
+
+      expect(await failing.tick()).toBe(503);
+
+      expect(failing.output).toContain('issues.row_lock');
+      expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
+    });
+
+    it('recover by themselves once the schema is there', async () => {
+      await scene.tracker.create('code-a1', { assignee: 'agent' });
+      const connection = await connectTo(scene.settings.port, scene.settings.database);
+      await connection.query('RENAME TABLE labels TO labels_away');
+      const dispatch = await start('dispatch');
+      expect(await dispatch.tick()).toBe(503);
+
+      await connection.query('RENAME TABLE labels_away TO labels');
+      await connection.end();
+      expect(await dispatch.tick()).toBe(204);
+      expect(scene.board.posts).toEqual(['code-a1']);
+    });
+  });
+});

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+
+import { issueJson } from '../shared/beads/bd-json.ts';
+import { BdWorkspace, findBd, type BdBinary } from './world/bd.ts';
+import { Scene } from './world/scene.ts';
+
+/**
+ * The main job on a database that a real bd made, seen through bd: what it shows of a bead after our
+ * ticks, and whether we write what it writes.
+ */
+const binaries = await findBd();
+if (binaries.length === 0) {
+  console.log('real bd: skipped, there is no bd on PATH (set BD to use one that is elsewhere)');
+  it.skip('no bd on PATH', () => {});
+}
+
+describe.each(binaries)('with bd $version', (binary: BdBinary) => {
+  let workspace: BdWorkspace;
+  let scene: Scene;
+  beforeAll(async () => {
+    const database = `bd_${randomBytes(5).toString('hex')}`;
+    workspace = await BdWorkspace.init(binary, inject('doltPort'), database);
+    scene = await Scene.around(database);
+  });
+  afterAll(async () => {
+    await scene.close();
+    await workspace.remove();
+  });
+
+  const accept = ['--acceptance', 'It works.'];
+
+  it('dispatches what is ready, best first, and leaves the rest as it was', async () => {
+    const low = await workspace.create('Low', '-p', '3', ...accept);
+    const high = await workspace.create('High & <mighty>', '-p', '0', '-l', 'infra,web', ...accept);
+    const blank = await workspace.create('Blank', '-p', '0');
+    const other = await workspace.create('Other', '-p', '0', ...accept);
+    const waits = await workspace.create('Waits', '-p', '0', ...accept);
+    await workspace.bd('dep', 'add', waits, other);
+    for (const id of [low, high, blank, waits]) await workspace.bd('assign', id, 'agent');
+    await workspace.bd('assign', other, 'person');
+    scene.board.capacity = 1;
+    const untouched = await Promise.all([blank, other, waits].map((id) => workspace.show(id)));
+
+    expect(await scene.dispatch()).toMatchObject({ eligible: 2, left: 2, dispatched: 1 });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 1, dispatched: 0 });
+
+    expect(scene.board.posts).toEqual([high]);
+    const shown = await workspace.show(high);
+    expect(shown).toMatchObject({ status: 'in_progress', assignee: 'agent' });
+    expect(String(shown['notes']).split('\n')).toEqual([
+      expect.stringMatching(/^auto-dispatcher claimed at .*Z$/),
+      `dispatched: job=${scene.board.jobs[0]?.jobId}`,
+    ]);
+    expect(await workspace.show(low)).toMatchObject({ status: 'open' });
+    expect(await Promise.all([blank, other, waits].map((id) => workspace.show(id)))).toEqual(
+      untouched,
+    );
+
+    await scene.tracker.age(high, 45);
+    expect(await scene.reap()).toMatchObject({ blocked: 1 });
+    expect(await workspace.show(high)).toMatchObject({
+      status: 'blocked',
+      notes: expect.stringContaining('reaper: no progress for 45m (threshold 30m) — blocking'),
+    });
+    expect(scene.sink.typesOf(high)).toEqual([
+      'dispatch.claimed.v1',
+      'dispatch.dispatched.v1',
+      'reap.blocked.v1',
+    ]);
+  });
+
+  it('writes the events that bd writes for the same change', async () => {
+    scene.board.capacity = 10;
+    const [ours, theirs] = [
+      await workspace.create('Same <&> twice', '-p', '1', '-l', 'web,infra', ...accept),
+      await workspace.create('Same <&> twice', '-p', '1', '-l', 'web,infra', ...accept),
+    ];
+    await workspace.bd('assign', ours, 'agent');
+    await workspace.bd('assign', theirs, 'someone');
+    await scene.dispatch();
+    const notes = String((await workspace.show(ours))['notes']).split('\n');
+    await workspace.bd('update', theirs, '-s', 'in_progress', '--append-notes', notes[0] ?? '');
+    await workspace.bd('note', theirs, notes[1] ?? '');
+
+    const comparable = async (id: string, actor: string) => {
+      const events = await scene.tracker.sql(
+        `SELECT event_type, old_value, new_value FROM events
+          WHERE issue_id = ? AND actor = ? AND event_type <> 'created'
+            AND new_value NOT LIKE '%assignee%'`,
+        [id, actor],
+      );
+      return events
+        .map((event) =>
+          JSON.stringify(event)
+            .replaceAll(id, '<id>')
+            .replace(/"assignee\\":\\"\w+/g, '"assignee\\":\\"<who>')
+            .replace(/,?\\"metadata\\":\{\\"dispatch\\":\\"[^"]*\\"\}/g, '')
+            .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<time>'),
+        )
+        .toSorted();
+    };
+    expect(await comparable(ours, 'beads-dispatcher')).toEqual(await comparable(theirs, 'person'));
+  });
+
+  it('encodes a bead as bd does', async () => {
+    const id = await workspace.create(
+      'Quote " \\ <tag> & \u2028 \u00e9 \u{1f600}',
+      '-d',
+      'a\tb',
+      ...accept,
+    );
+    await workspace.bd('update', id, '--set-metadata', 'team=a&b', '-e', '30');
+    const [row] = await scene.tracker.sql('SELECT * FROM issues WHERE id = ?', [id]);
+    await workspace.bd('note', id, 'one more');
+    const [event] = await scene.tracker.sql(
+      "SELECT old_value FROM events WHERE issue_id = ? AND new_value LIKE '%one more%'",
+      [id],
+    );
+
+    expect(issueJson(row ?? {}, [])).toBe(event?.['old_value']);
+  });
+
+  it('leaves a database that bd finds in order', async () => {
+    const id = scene.board.posts[0] ?? '';
+    expect(await workspace.bd('history', id)).toContain('beads');
+    await workspace.bd('ready', '--json');
+    await workspace.bd('close', id, '--reason', 'seen');
+    expect(await workspace.show(id)).toMatchObject({ status: 'closed' });
+  });
+});

@@ -1,0 +1,126 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { EVENT_DATA } from '../shared/audit/event-types.ts';
+import { AgentService } from '../shared/agent-service/agent-service.ts';
+import { BeadsDatabase } from '../shared/beads/beads.ts';
+import { reap } from '../shared/beads/transitions.ts';
+import { AgentServiceStandIn } from './world/agent-service.ts';
+import { GENERATIONS } from './world/bd-schema.ts';
+import { DEFAULT_POLICY, Scene } from './world/scene.ts';
+
+describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
+  let scene: Scene;
+  beforeEach(async () => {
+    scene = await Scene.open(generation);
+  });
+  afterEach(async () => {
+    await scene.close();
+  });
+
+  /** A bead that was dispatched, and has not been heard of for some minutes. */
+  async function dispatchedAgo(id: string, minutes: number): Promise<string> {
+    await scene.tracker.create(id, { assignee: 'agent' });
+    await scene.dispatch();
+    await scene.tracker.age(id, minutes);
+    return scene.board.jobs.at(-1)?.jobId ?? '';
+  }
+
+  it('blocks what shows no progress, with a note', async () => {
+    await dispatchedAgo('code-stale', 45);
+    await dispatchedAgo('code-fresh', 29);
+    await dispatchedAgo('code-edge', 30);
+    await scene.tracker.create('code-own', { assignee: 'person', status: 'in_progress' });
+    await scene.tracker.age('code-own', 500);
+
+    expect(await scene.reap()).toEqual({ inProgress: 3, blocked: 1, left: 2 });
+
+    const stale = await scene.tracker.show('code-stale');
+    expect(stale.status).toBe('blocked');
+    expect(stale.notes.split('\n').at(-1)).toBe(
+      'reaper: no progress for 45m (threshold 30m) — blocking',
+    );
+    for (const id of ['code-fresh', 'code-edge', 'code-own']) {
+      expect((await scene.tracker.show(id)).status, id).toBe('in_progress');
+    }
+    expect(scene.sink.typesOf('code-stale').at(-1)).toBe('reap.blocked.v1');
+    expect(scene.sink.events.at(-1)).toMatchObject({
+      source: `/beads/${scene.settings.database}/reap`,
+      partitionkey: 'code-stale',
+      data: { ageMinutes: 45, thresholdMinutes: 30 },
+    });
+  });
+
+  it('counts a note of the agent as progress', async () => {
+    await dispatchedAgo('code-a1', 45);
+    await scene.tracker.note('code-a1', 'half way there', 'beads-task-runner');
+
+    expect(await scene.reap()).toMatchObject({ blocked: 0 });
+  });
+
+  it('yields to whatever changed the bead since it looked', async () => {
+    await dispatchedAgo('code-a1', 45);
+    const database = new BeadsDatabase(scene.settings, 'agent');
+    await database.use(async (beads) => {
+      const [bead] = (await beads.look()).inProgress;
+      if (bead === undefined) throw new Error('nothing in progress');
+      await scene.tracker.note('code-a1', 'still at it', 'beads-task-runner');
+      const stall = { ageMinutes: 45, thresholdMinutes: 30, jobId: undefined, jobState: undefined };
+
+      expect(await beads.transition(reap(bead, stall))).toMatchObject({ done: false });
+    });
+    expect((await scene.tracker.show('code-a1')).status).toBe('in_progress');
+  });
+
+  it('asks the agent service first, and leaves a job that runs alone', async () => {
+    const service = await AgentServiceStandIn.start();
+    try {
+      const log = pino({ level: 'silent' });
+      const agentService = new AgentService(service.url, service.token, log);
+      const running = await dispatchedAgo('code-runs', 45);
+      const ended = await dispatchedAgo('code-ended', 45);
+      await dispatchedAgo('code-lost', 45);
+      service.jobs.set(running, 'running').set(ended, 'failed');
+
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 2, left: 1 });
+
+      expect((await scene.tracker.show('code-runs')).status).toBe('in_progress');
+      const states = scene.sink.events
+        .filter(({ type }) => type.endsWith('reap.blocked.v1'))
+        .map(({ subject, data }) => [subject, EVENT_DATA['reap.blocked.v1'].parse(data).jobState]);
+      expect(Object.fromEntries(states)).toEqual({ 'code-ended': 'failed', 'code-lost': 'lost' });
+
+      service.health = { ...service.health, active: 9 };
+      for (const id of ['code-1', 'code-2']) await scene.tracker.create(id, { assignee: 'agent' });
+      expect(await scene.dispatch({ agentService })).toMatchObject({ eligible: 2, dispatched: 1 });
+    } finally {
+      await service.stop();
+    }
+  });
+
+  it('goes by age when the agent service does not answer', async () => {
+    await dispatchedAgo('code-a1', 45);
+    const agentService = new AgentService(
+      'http://127.0.0.1:1',
+      undefined,
+      pino({ level: 'silent' }),
+    );
+
+    expect(await scene.reap({ agentService })).toMatchObject({ blocked: 1 });
+  });
+
+  it('two reapers block a bead once', async () => {
+    await dispatchedAgo('code-a1', 45);
+
+    const counts = await Promise.all(Array.from({ length: 5 }, () => scene.reap()));
+
+    expect(counts.reduce((sum, { blocked }) => sum + blocked, 0)).toBe(1);
+    expect(scene.sink.typesOf('code-a1').filter((type) => type === 'reap.blocked.v1')).toHaveLength(
+      1,
+    );
+    const { notes } = await scene.tracker.show('code-a1');
+    expect(notes.match(/reaper:/g)).toHaveLength(1);
+    await scene.dispatch({ policy: DEFAULT_POLICY });
+    expect(scene.board.posts).toEqual(['code-a1']);
+  });
+});

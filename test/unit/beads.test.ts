@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+
+import { issueJson, updateJson } from '../../shared/beads/bd-json.ts';
+import { parseBead } from '../../shared/beads/bead.ts';
+import { countFailures, NO_FAILURES } from '../../shared/beads/history.ts';
+import { appendNote, failedNote, oneLine } from '../../shared/beads/notes.ts';
+import { schemaOf } from '../../shared/beads/schema.ts';
+import { formatStep, parseStep } from '../../shared/beads/step.ts';
+import { fromSqlTime, toIsoSeconds, toSqlTime } from '../../shared/beads/time.ts';
+
+describe('times', () => {
+  it('go in and out as UTC, rounded down', () => {
+    expect(fromSqlTime('2026-11-21 10:00:00.999999')?.toISOString()).toBe(
+      '2026-11-21T10:00:00.999Z',
+    );
+    expect(fromSqlTime('0000-00-00 00:00:00')).toBeUndefined();
+    expect(fromSqlTime('yesterday')).toBeUndefined();
+    expect(toSqlTime(new Date('2026-11-21T10:00:00.999Z'))).toBe('2026-11-21 10:00:00');
+    expect(toIsoSeconds(new Date('2026-11-21T10:00:00.999Z'))).toBe('2026-11-21T10:00:00Z');
+  });
+});
+
+describe('notes', () => {
+  it('are one line without control characters, at most 500 characters', () => {
+    expect(oneLine(' a\r\n\tb\u0000\u001b[31mc\u2028d ')).toBe('a b [31mc d');
+    expect(oneLine('é'.repeat(600))).toHaveLength(500);
+    expect(Array.from(oneLine('😀'.repeat(600)))).toHaveLength(500);
+    expect(failedNote('{"error":"x"}', 400)).toBe('dispatch failed HTTP 400: {"error":"x"}');
+    expect(failedNote('connect ECONNREFUSED', undefined)).toBe(
+      'dispatch failed: connect ECONNREFUSED',
+    );
+  });
+
+  it('start an empty field, and a new line in a filled one', () => {
+    expect(appendNote('', 'b')).toBe('b');
+    expect(appendNote('a', 'b')).toBe('a\nb');
+  });
+});
+
+describe('the step cell', () => {
+  it('is read as it was written', () => {
+    for (const step of [
+      { name: 'claimed', token: '0198' },
+      { name: 'dispatched', token: '0198', job: '3f2a' },
+    ] as const) {
+      expect(parseStep(formatStep(step))).toEqual(step);
+    }
+  });
+
+  it('is nothing when somebody else wrote it', () => {
+    for (const cell of [null, '', 'claimed', 'claimed:', 'elsewhere:0198', '{}']) {
+      expect(parseStep(cell)).toBeUndefined();
+    }
+  });
+});
+
+describe('failures', () => {
+  const failed = (secondsAgo: number) => ({ kind: 'failed', secondsAgo }) as const;
+  const reset = (secondsAgo: number) => ({ kind: 'reset', secondsAgo }) as const;
+
+  it('count from the last reset on, in whatever order they come', () => {
+    expect(countFailures([])).toEqual(NO_FAILURES);
+    expect(countFailures([failed(50), failed(400)])).toEqual({ count: 2, lastSecondsAgo: 50 });
+    expect(countFailures([failed(400), reset(300), failed(50), reset(500)])).toEqual({
+      count: 1,
+      lastSecondsAgo: 50,
+    });
+  });
+
+  it('are forgotten when a person acts in the same second', () => {
+    expect(countFailures([failed(50), reset(50)])).toEqual(NO_FAILURES);
+  });
+});
+
+describe("bd's JSON", () => {
+  it('escapes as Go does, sorts the fields of an update, leaves empty ones out', () => {
+    expect(updateJson({ status: 'open', notes: '<a> & "b"\n\u2028' })).toBe(
+      '{"notes":"\\u003ca\\u003e \\u0026 \\"b\\"\\n\\u2028","status":"open"}',
+    );
+    const row = { id: 'c', title: '', notes: '', priority: 0, pinned: 0, metadata: '{"a": "b c"}' };
+    expect(issueJson(row, ['x'])).toBe(
+      '{"id":"c","title":"","priority":0,"metadata":{"a":"b c"},"labels":["x"]}',
+    );
+  });
+});
+
+describe('a row', () => {
+  const good = {
+    id: 'code-a1',
+    title: 'A bead',
+    status: 'open',
+    priority: 2,
+    issue_type: 'task',
+    assignee: 'agent',
+    acceptance_criteria: '\u00a0\n',
+    updated_at: '2026-11-21 10:00:00',
+    defer_until: null,
+    pinned: 0,
+    ephemeral: null,
+    is_template: 1,
+    step: null,
+  };
+
+  it('becomes a bead', () => {
+    expect(parseBead(good)).toMatchObject({
+      ok: true,
+      bead: { id: 'code-a1', hasAcceptanceCriteria: false, ephemeral: false, template: true },
+    });
+  });
+
+  it('that does not parse is a value that says what is wrong', () => {
+    expect(parseBead({ ...good, priority: 99, updated_at: 'never' })).toMatchObject({
+      ok: false,
+      id: 'code-a1',
+      problem: expect.stringMatching(/priority: .*; updated_at: "never" is not a time/),
+    });
+  });
+});
+
+describe('a schema', () => {
+  it('that lacks something is refused by name', () => {
+    expect(() => schemaOf(new Map([['issues.id', 'varchar']]), 'database x on h:1')).toThrow(
+      /database x on h:1 is not a bd database: issues.title, issues.status, .* not found/,
+    );
+  });
+});

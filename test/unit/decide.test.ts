@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+
+import { decide, roomFor, type Policy } from '../../functions/dispatch/decide.ts';
+import { backOffMs } from '../../shared/beads/back-off.ts';
+import type { Bead } from '../../shared/beads/bead.ts';
+import { NO_FAILURES, type Failures } from '../../shared/beads/history.ts';
+import type { Candidate } from '../../shared/beads/look.ts';
+
+const now = new Date('2026-11-21T10:00:00Z');
+const backOff = { baseMs: 120_000, maxMs: 1_800_000 };
+const policy: Policy = {
+  retry: { maxAttempts: 5, backOff },
+  maxDispatchesPerTick: 10,
+  maxInFlight: undefined,
+};
+
+function candidate(fields: Partial<Bead> = {}, rest: Partial<Candidate> = {}): Candidate {
+  const bead: Bead = {
+    id: 'code-a1',
+    title: 'A bead',
+    status: 'open',
+    priority: 2,
+    type: 'task',
+    assignee: 'agent',
+    hasAcceptanceCriteria: true,
+    updatedAt: now,
+    deferUntil: undefined,
+    pinned: false,
+    ephemeral: false,
+    template: false,
+    step: undefined,
+    ...fields,
+  };
+  return { bead, waiting: undefined, failures: NO_FAILURES, ...rest };
+}
+
+function decideOn(...open: Candidate[]) {
+  return decide({ now, open, inProgress: [], bad: [] }, policy);
+}
+
+describe('decide', () => {
+  it('gives every bead that is not taken exactly one reason', () => {
+    const open = [
+      candidate({ id: 'ok' }),
+      candidate({ id: 'blank', hasAcceptanceCriteria: false, pinned: true }),
+      candidate({ id: 'waits' }, { waiting: 'blocked' }),
+    ];
+    const bad = [{ id: 'bad', problem: 'priority: too big' }];
+    const { eligible, left } = decide({ now, open, inProgress: [], bad }, policy);
+    expect(eligible.map(({ bead }) => bead.id)).toEqual(['ok']);
+    expect(left).toEqual([
+      { id: 'bad', reason: 'its row does not parse: priority: too big' },
+      { id: 'blank', reason: 'it has no acceptance criteria' },
+      { id: 'waits', reason: 'an open bead blocks it' },
+    ]);
+  });
+
+  it('orders by priority, then by the last change, then by id', () => {
+    const earlier = new Date(now.getTime() - 1000);
+    const { eligible } = decideOn(
+      candidate({ id: 'd' }),
+      candidate({ id: 'c' }),
+      candidate({ id: 'b', updatedAt: earlier }),
+      candidate({ id: 'a', priority: 0 }),
+    );
+    expect(eligible.map(({ bead }) => bead.id)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('takes a deferred bead from the very moment on', () => {
+    expect(decideOn(candidate({ deferUntil: now })).eligible).toHaveLength(1);
+    const later = new Date(now.getTime() + 1000);
+    expect(decideOn(candidate({ deferUntil: later })).left[0]?.reason).toBe(
+      'it is deferred until 2026-11-21T10:00:01.000Z',
+    );
+  });
+
+  it('lets a bead rest after its failures, and counts the next attempt from them', () => {
+    const failures = (lastSecondsAgo: number): Failures => ({ count: 2, lastSecondsAgo });
+    const restSeconds = Math.ceil(backOffMs('code-a1', 2, backOff) / 1000);
+    const rests = decideOn(candidate({}, { failures: failures(restSeconds - 10) }));
+    expect(rests.left[0]?.reason).toMatch(/failed 2 times and rests for another (9|10) s/);
+    const goes = decideOn(candidate({}, { failures: failures(restSeconds) }));
+    expect(goes.eligible).toMatchObject([{ attempt: 3 }]);
+  });
+});
+
+describe('room', () => {
+  it('is the smallest of all bounds, and never negative', () => {
+    expect(roomFor(policy, 500, undefined)).toBe(10);
+    expect(roomFor({ ...policy, maxInFlight: 7 }, 4, undefined)).toBe(3);
+    expect(roomFor({ ...policy, maxInFlight: 7 }, 9, undefined)).toBe(0);
+    expect(roomFor(policy, 0, 2)).toBe(2);
+  });
+});
+
+describe('back-off', () => {
+  it('doubles up to its maximum, with the upper half left to chance', () => {
+    for (let failures = 1; failures < 60; failures += 1) {
+      const whole = Math.min(backOff.maxMs, backOff.baseMs * 2 ** (failures - 1));
+      const waits = ['a', 'b', 'c', 'd', 'e'].map((id) => backOffMs(id, failures, backOff));
+      for (const wait of waits) {
+        expect(wait).toBeGreaterThanOrEqual(whole / 2);
+        expect(wait).toBeLessThanOrEqual(whole);
+      }
+      expect(new Set(waits).size).toBeGreaterThan(1);
+    }
+  });
+
+  it('is the same whenever it is asked for', () => {
+    expect(backOffMs('code-a1', 3, backOff)).toBe(backOffMs('code-a1', 3, backOff));
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+
+import { ageMinutesOf, judge } from '../../functions/reap/judge.ts';
+import type { Bead } from '../../shared/beads/bead.ts';
+
+const now = new Date('2026-11-21T10:00:00Z');
+
+function updated(secondsAgo: number): Bead {
+  return {
+    id: 'code-a1',
+    title: 'A bead',
+    status: 'in_progress',
+    priority: 2,
+    type: 'task',
+    assignee: 'agent',
+    hasAcceptanceCriteria: true,
+    updatedAt: new Date(now.getTime() - secondsAgo * 1000),
+    deferUntil: undefined,
+    pinned: false,
+    ephemeral: false,
+    template: false,
+    step: { name: 'dispatched', token: 't', job: '3f2a9c0d1e4b' },
+  };
+}
+
+describe('judge', () => {
+  it('counts whole minutes, and a time in the future as none', () => {
+    expect(ageMinutesOf(updated(119), now)).toBe(1);
+    expect(ageMinutesOf(updated(-1), now)).toBe(0);
+  });
+
+  it('blocks what is older than the threshold', () => {
+    expect(judge(updated(31 * 60 - 1), undefined, now, 30).kind).toBe('leave');
+    expect(judge(updated(31 * 60), undefined, now, 30)).toEqual({
+      kind: 'block',
+      ageMinutes: 31,
+      thresholdMinutes: 30,
+      jobId: '3f2a9c0d1e4b',
+      jobState: undefined,
+    });
+  });
+
+  it.each(['queued', 'running'])('leaves a bead whose job is %s', (state) => {
+    expect(judge(updated(99 * 60), state, now, 30)).toEqual({
+      kind: 'leave',
+      reason: `its job 3f2a9c0d1e4b is ${state}`,
+    });
+  });
+
+  it.each(['completed', 'failed', 'timeout', 'error', 'lost'])(
+    'blocks one whose job is %s',
+    (state) => {
+      expect(judge(updated(99 * 60), state, now, 30)).toMatchObject({
+        kind: 'block',
+        jobState: state,
+      });
+    },
+  );
+});

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+
+import { outcomeOf } from '../../shared/beadboard/outcome.ts';
+
+const error = (text: string) => JSON.stringify({ error: text });
+
+describe("BeadBoard's answers", () => {
+  it('a job id is an acceptance', () => {
+    expect(outcomeOf({ status: 200, body: '{"job_id":"3f2a9c0d1e4b"}' })).toEqual({
+      kind: 'accepted',
+      jobId: '3f2a9c0d1e4b',
+    });
+  });
+
+  it.each([
+    [400, error('Bead code-a1 is missing acceptance criteria.')],
+    [409, error('Agent is busy')],
+    [500, error('Claude agent service is not configured')],
+    [502, error('Queue full')],
+    [502, error('Invalid token')],
+    [502, error('Agent service returned HTTP 500.')],
+    [302, ''],
+    [404, '<html>'],
+    [401, ''],
+    [429, ''],
+  ])('%i %s certainly started nothing', (status, body) => {
+    expect(outcomeOf({ status, body })).toEqual({
+      kind: 'refused',
+      reason: body,
+      httpStatus: status,
+      busy: status === 409,
+    });
+  });
+
+  it.each([
+    [200, '{"job_id":""}'],
+    [200, '{}'],
+    [200, 'OK'],
+    [200, ''],
+    [204, ''],
+    [502, error('Agent service response missing job_id.')],
+    [502, error('fetch failed')],
+    [502, error('terminated')],
+    [502, error('This operation was aborted')],
+    [502, error('Failed to reach claude-agent-service.')],
+    [502, error('Agent service returned HTTP 504.')],
+    [502, '<html>Bad Gateway</html>'],
+    [503, error('upstream connect error')],
+    [504, ''],
+    [408, ''],
+  ])('%i %s leaves a doubt', (status, body) => {
+    expect(outcomeOf({ status, body }).kind).toBe('unknown');
+  });
+});

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+
+import { readDispatchSettings, readSettings } from '../../shared/settings.ts';
+
+const database = { BEADS_DOLT_SERVER_HOST: 'dolt', BEADS_DOLT_SERVER_DATABASE: 'code' };
+
+describe('settings', () => {
+  it('have the defaults of the contract', () => {
+    expect(readSettings(database)).toEqual({
+      PAUSED: false,
+      AGENT_ASSIGNEE: 'agent',
+      MAX_DISPATCHES_PER_TICK: 10,
+      MAX_ATTEMPTS: 5,
+      RETRY_BASE_MS: 120_000,
+      RETRY_MAX_MS: 1_800_000,
+      DISPATCH_TIMEOUT_MS: 30_000,
+      TICK_TIMEOUT_MS: 100_000,
+      REAP_AFTER_MINUTES: 30,
+      LOG_LEVEL: 'info',
+      database: {
+        host: 'dolt',
+        port: 3307,
+        user: 'root',
+        password: undefined,
+        database: 'code',
+        tls: false,
+      },
+      project: 'code',
+      eventExtensions: {},
+    });
+  });
+
+  it('take an empty variable for one that is not set', () => {
+    expect(readSettings({ ...database, PAUSED: '', K_SINK: '' }).PAUSED).toBe(false);
+  });
+
+  it.each([
+    ['MAX_ATTEMPTS', '1.5', 'MAX_ATTEMPTS is "1.5"; it takes a whole number from 1 to 1000'],
+    ['MAX_IN_FLIGHT', '-1', 'MAX_IN_FLIGHT is "-1"; it takes a whole number from 1 to 10000'],
+    ['K_SINK', 'sink', 'K_SINK is "sink"; it takes an http or https address'],
+    ['K_CE_OVERRIDES', '{', 'K_CE_OVERRIDES is "{"; it takes JSON such as'],
+    ['K_CE_OVERRIDES', '{"extensions":{"A-b":"c"}}', 'it takes extensions with names'],
+    ['LOG_LEVEL', 'loud', 'it takes trace, debug, info, warn, error, fatal or silent'],
+    ['BEADS_DOLT_SERVER_PORT', '70000', 'it takes a whole number from 1 to 65535'],
+    ['BEADS_DIR', '/nowhere', "it takes a folder with bd's metadata.json"],
+  ])('say in one line what is wrong with %s=%s', (name, value, line) => {
+    const read = () => readSettings({ ...database, [name]: value });
+    expect(read).toThrow(line);
+    expect(read).toThrow(/^[^\n]*$/);
+  });
+
+  it('name what is missing', () => {
+    expect(() => readSettings({})).toThrow('BEADS_DOLT_SERVER_HOST is not set');
+    expect(() => readSettings({ BEADS_DOLT_SERVER_HOST: 'h' })).toThrow(
+      'SERVER_DATABASE is not set',
+    );
+    expect(() => readDispatchSettings(database)).toThrow('BEADBOARD_URL is not set');
+  });
+
+  it('never repeat a secret', () => {
+    const read = () =>
+      readSettings({ ...database, MAX_ATTEMPTS: 'x', BEADS_DOLT_PASSWORD: 'hunter2' });
+    expect(read).not.toThrow('hunter2');
+    expect(read).toThrow('MAX_ATTEMPTS');
+  });
+});

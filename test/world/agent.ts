@@ -1,0 +1,66 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type { BeadBoardStandIn } from './beadboard.ts';
+import type { Tracker } from './tracker.ts';
+
+/** What an agent does with a bead after its first note. */
+export type Behaviour = 'finishes' | 'stalls';
+
+/** Time for the agent to read a bead, and to work on it; long enough to be seen. */
+const READ_MS = 300;
+const WORK_MS = 2_500;
+
+/**
+ * A stand-in for the agents that the agent service runs, keeping to their rails: the first act is the
+ * note `claimed by agent <job>`, then notes of progress, and on success the bead is closed.
+ */
+export class AgentStandIn {
+  /** By bead id; a bead that is not here is finished. */
+  readonly behaviour = new Map<string, Behaviour>();
+
+  readonly #board: BeadBoardStandIn;
+  readonly #tracker: Tracker;
+  readonly #ended = new AbortController();
+  /** One after the other, since they share one connection. */
+  #writing: Promise<void> = Promise.resolve();
+
+  /** @param tracker a connection of the agents' own. */
+  constructor(board: BeadBoardStandIn, tracker: Tracker) {
+    this.#board = board;
+    this.#tracker = tracker;
+    board.onJob = (beadId, jobId) => {
+      void this.#work(beadId, jobId).catch((error: unknown) => {
+        if (!this.#ended.signal.aborted) console.error(`agent on ${beadId}:`, error);
+      });
+    };
+  }
+
+  /** All agents stop where they are. */
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    await this.#writing;
+    await this.#tracker.close();
+  }
+
+  async #work(beadId: string, jobId: string): Promise<void> {
+    const { signal } = this.#ended;
+    await pause(READ_MS, undefined, { signal });
+    await this.#write(() => this.#note(beadId, `claimed by agent ${jobId}`));
+    if (this.behaviour.get(beadId) === 'stalls') return;
+    await pause(WORK_MS, undefined, { signal });
+    await this.#write(() => this.#note(beadId, 'the acceptance criteria are met'));
+    await this.#write(() =>
+      this.#tracker.closeBead(beadId, `completed by agent ${jobId}`, 'beads-task-runner'),
+    );
+    this.#board.finish(jobId);
+  }
+
+  async #note(beadId: string, note: string): Promise<void> {
+    await this.#tracker.note(beadId, note, 'beads-task-runner');
+  }
+
+  async #write(act: () => Promise<void>): Promise<void> {
+    this.#writing = this.#writing.then(() => (this.#ended.signal.aborted ? undefined : act()));
+    await this.#writing;
+  }
+}

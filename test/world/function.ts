@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+
+import { freePort, WorldProcess } from './process.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
+
+export type FunctionName = 'dispatch' | 'reap';
+
+/** A built function in a process of its own, under the functions-framework, as the image runs it. */
+export class FunctionProcess {
+  readonly name: FunctionName;
+  readonly url: string;
+  readonly #process: WorldProcess;
+
+  private constructor(name: FunctionName, url: string, process: WorldProcess) {
+    this.name = name;
+    this.url = url;
+    this.#process = process;
+  }
+
+  /**
+   * @param settings environment variables, in place of the test's own environment.
+   * @throws with all that the function printed, when it ends at once.
+   */
+  static async start(
+    name: FunctionName,
+    settings: Readonly<Record<string, string>>,
+  ): Promise<FunctionProcess> {
+    const port = await freePort();
+    const source = join(ROOT, 'dist/functions', name, 'index.js');
+    const args = [FRAMEWORK, `--source=${source}`, `--target=${name}`, '--signature-type=http'];
+    const env = { PATH: process.env['PATH'], PORT: String(port), ...settings };
+    const started = await WorldProcess.start(process.execPath, args, /URL: http/, { env });
+    return new FunctionProcess(name, `http://127.0.0.1:${port}`, started);
+  }
+
+  /** Everything the function printed, its log lines among it. */
+  get output(): string {
+    return this.#process.output;
+  }
+
+  /** Its log lines, parsed. */
+  get log(): Record<string, unknown>[] {
+    return this.output
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line): Record<string, unknown> => JSON.parse(line));
+  }
+
+  /** A tick, as a PingSource sends it. @returns the HTTP status of the answer. */
+  async tick(): Promise<number> {
+    const { status } = await this.send({
+      'ce-specversion': '1.0',
+      'ce-type': 'dev.knative.sources.ping',
+      'ce-source': `/apis/v1/namespaces/beads/pingsources/${this.name}`,
+      'ce-id': randomUUID(),
+      'ce-time': new Date().toISOString(),
+    });
+    return status;
+  }
+
+  /** Any other request. */
+  async send(headers: Readonly<Record<string, string>>, body?: string): Promise<Response> {
+    return await fetch(this.url, {
+      method: 'POST',
+      headers,
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  async stop(signal?: NodeJS.Signals): Promise<void> {
+    await this.#process.stop(signal);
+  }
+}

@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+
+import { pino } from 'pino';
+import { inject } from 'vitest';
+
+import {
+  dispatchTick,
+  type DispatchCounts,
+  type DispatchParts,
+} from '../../functions/dispatch/tick.ts';
+import { reapTick, type ReapCounts, type ReapParts } from '../../functions/reap/tick.ts';
+import { Relay } from '../../shared/audit/relay.ts';
+import { BeadBoard } from '../../shared/beadboard/beadboard.ts';
+import { BeadsDatabase } from '../../shared/beads/beads.ts';
+import type { DatabaseSettings } from '../../shared/settings.ts';
+import { traceOf } from '../../shared/trace.ts';
+import { BeadBoardStandIn } from './beadboard.ts';
+import type { Generation } from './bd-schema.ts';
+import { createDatabase, dropDatabase, HOST } from './database.ts';
+import { Sink } from './sink.ts';
+import { Tracker } from './tracker.ts';
+
+/**
+ * What a test of a tick needs: a database of its own on the shared Dolt server, a BeadBoard and a
+ * sink, and the ticks to run against them in this process. Everything else is real.
+ */
+export class Scene {
+  readonly settings: DatabaseSettings;
+  readonly tracker: Tracker;
+  readonly board: BeadBoardStandIn;
+  readonly sink: Sink;
+  readonly database: BeadsDatabase;
+  /** Every line the ticks logged, parsed. */
+  readonly logged: Record<string, unknown>[] = [];
+
+  private constructor(
+    settings: DatabaseSettings,
+    tracker: Tracker,
+    board: BeadBoardStandIn,
+    sink: Sink,
+  ) {
+    this.settings = settings;
+    this.tracker = tracker;
+    this.board = board;
+    this.sink = sink;
+    this.database = new BeadsDatabase(settings, 'agent');
+  }
+
+  static async open(generation: Generation = 49): Promise<Scene> {
+    const database = `t_${randomBytes(5).toString('hex')}`;
+    await createDatabase(inject('doltPort'), database, generation);
+    return await Scene.around(database);
+  }
+
+  /** @param database one that is there already, for example made by a real bd. */
+  static async around(database: string): Promise<Scene> {
+    const port = inject('doltPort');
+    const tracker = await Tracker.open(port, database);
+    const settings = { host: HOST, port, user: 'root', password: undefined, database, tls: false };
+    const board = await BeadBoardStandIn.start((id) => tracker.find(id), 10);
+    return new Scene(settings, tracker, board, await Sink.start());
+  }
+
+  /** One dispatch tick with the default settings, or with some replaced. */
+  async dispatch(replaced: Partial<DispatchParts> = {}): Promise<DispatchCounts> {
+    const parts: DispatchParts = {
+      database: this.database,
+      beadboard: new BeadBoard(this.board.url, 30_000),
+      agentService: undefined,
+      policy: DEFAULT_POLICY,
+      tickTimeoutMs: 100_000,
+      ...replaced,
+    };
+    return await this.#tick('dispatch', (context) => dispatchTick(parts, context));
+  }
+
+  /** One reap tick with the default settings, or with some replaced. */
+  async reap(replaced: Partial<ReapParts> = {}): Promise<ReapCounts> {
+    const parts: ReapParts = {
+      database: this.database,
+      agentService: undefined,
+      reapAfterMinutes: 30,
+      ...replaced,
+    };
+    return await this.#tick('reap', (context) => reapTick(parts, context));
+  }
+
+  /** @throws when a transition left something uncommitted, which would lock people out of bd. */
+  async close(): Promise<void> {
+    const dirty = await this.tracker.dirtyTables();
+    await this.tracker.close();
+    await this.board.stop();
+    await this.sink.stop();
+    await dropDatabase(this.settings.port, this.settings.database);
+    const ours = dirty.filter((table) => table === 'issues' || table === 'events');
+    if (ours.length > 0) throw new Error(`left uncommitted: ${ours.join(', ')}`);
+  }
+
+  async #tick<T>(name: string, run: (context: Parameters<typeof dispatchTick>[1]) => Promise<T>) {
+    const lines = { write: (line: string) => this.logged.push(JSON.parse(line)) };
+    const log = pino({ level: 'debug' }, lines);
+    const traceparent = traceOf(undefined);
+    const source = `/beads/${this.settings.database}/${name}`;
+    const relay = new Relay({ sink: this.sink.url, source, extensions: {} }, traceparent, log);
+    try {
+      return await run({ log, relay, traceparent });
+    } finally {
+      await relay.settle();
+    }
+  }
+}
+
+export const DEFAULT_POLICY: DispatchParts['policy'] = {
+  retry: { maxAttempts: 5, backOff: { baseMs: 120_000, maxMs: 1_800_000 } },
+  maxDispatchesPerTick: 10,
+  maxInFlight: undefined,
+};

@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+
+import { readSchema } from '../../shared/beads/schema.ts';
+import { Session } from '../../shared/beads/session.ts';
+import { DatabaseSchemaError } from '../../shared/errors.ts';
+import { AgentStandIn } from './agent.ts';
+import { BeadBoardStandIn } from './beadboard.ts';
+import { BdWorkspace, findBd } from './bd.ts';
+import { createDatabase, HOST } from './database.ts';
+import { DoltServer } from './dolt.ts';
+import { FunctionProcess } from './function.ts';
+import { Sink } from './sink.ts';
+import { Tracker } from './tracker.ts';
+
+export interface WorldOptions {
+  /** Jobs that the agent service runs at once. */
+  capacity: number;
+  /** Settings of both functions, on top of where everything is. */
+  settings: Readonly<Record<string, string>>;
+  /** Told of each part that is up. */
+  onProgress: (line: string) => void;
+}
+
+/**
+ * Everything, for demo and dev: a real Dolt server with a bd-shaped database, both built functions
+ * as processes, and stand-ins for BeadBoard, its agents and the broker.
+ */
+export class World {
+  readonly dolt: DoltServer;
+  readonly database: string;
+  readonly workspace: BdWorkspace | undefined;
+  readonly tracker: Tracker;
+  readonly agent: AgentStandIn;
+  readonly board: BeadBoardStandIn;
+  readonly sink: Sink;
+  readonly dispatch: FunctionProcess;
+  readonly reap: FunctionProcess;
+
+  private constructor(parts: {
+    dolt: DoltServer;
+    database: string;
+    workspace: BdWorkspace | undefined;
+    tracker: Tracker;
+    agent: AgentStandIn;
+    board: BeadBoardStandIn;
+    sink: Sink;
+    dispatch: FunctionProcess;
+    reap: FunctionProcess;
+  }) {
+    this.dolt = parts.dolt;
+    this.database = parts.database;
+    this.workspace = parts.workspace;
+    this.tracker = parts.tracker;
+    this.agent = parts.agent;
+    this.board = parts.board;
+    this.sink = parts.sink;
+    this.dispatch = parts.dispatch;
+    this.reap = parts.reap;
+  }
+
+  static async start({ capacity, settings, onProgress }: WorldOptions): Promise<World> {
+    const dolt = await DoltServer.start();
+    try {
+      onProgress(`Dolt SQL server on port ${dolt.port}`);
+      const database = `code_${randomBytes(3).toString('hex')}`;
+      const { workspace, madeBy } = await makeDatabase(dolt.port, database);
+      onProgress(`database ${database}, ${madeBy}`);
+
+      const tracker = await Tracker.open(dolt.port, database);
+      const agentsTracker = await Tracker.open(dolt.port, database);
+      const board = await BeadBoardStandIn.start((id) => agentsTracker.find(id), capacity);
+      const agent = new AgentStandIn(board, agentsTracker);
+      const sink = await Sink.start();
+      onProgress(
+        `stand-in BeadBoard at ${board.url} (${capacity} agents), event sink at ${sink.url}`,
+      );
+
+      const variables = {
+        BEADS_DOLT_SERVER_HOST: HOST,
+        BEADS_DOLT_SERVER_PORT: String(dolt.port),
+        BEADS_DOLT_SERVER_DATABASE: database,
+        BEADBOARD_URL: board.url,
+        K_SINK: sink.url,
+        ...settings,
+      };
+      const [dispatch, reap] = await Promise.all([
+        FunctionProcess.start('dispatch', variables),
+        FunctionProcess.start('reap', variables),
+      ]);
+      onProgress(`functions dispatch at ${dispatch.url} and reap at ${reap.url}`);
+      return new World({ dolt, database, workspace, tracker, agent, board, sink, dispatch, reap });
+    } catch (error) {
+      await dolt.remove();
+      throw error;
+    }
+  }
+
+  /** Ends every process and removes every file of this world. */
+  async stop(): Promise<void> {
+    await Promise.all([this.dispatch.stop(), this.reap.stop()]);
+    await this.agent.stop();
+    await this.tracker.close();
+    await Promise.all([this.board.stop(), this.sink.stop()]);
+    await this.workspace?.remove();
+    await this.dolt.remove();
+  }
+}
+
+/** By `bd init` when there is a bd whose schema is known, else from DDL of our own. */
+async function makeDatabase(port: number, database: string) {
+  const [binary] = await findBd();
+  if (binary === undefined) {
+    await createDatabase(port, database, 49);
+    return { workspace: undefined, madeBy: 'shaped like bd 1.0.5 (no bd on PATH)' };
+  }
+  const workspace = await BdWorkspace.init(binary, port, database);
+  const settings = { host: HOST, port, user: 'root', password: undefined, database, tls: false };
+  const session = await Session.open(settings);
+  try {
+    await readSchema(session);
+    return { workspace, madeBy: `made by bd init (bd ${binary.version})` };
+  } catch (error) {
+    if (!(error instanceof DatabaseSchemaError)) throw error;
+    await session.query(`DROP DATABASE ${database}`);
+    await workspace.remove();
+    await createDatabase(port, database, 49);
+    const madeBy = `shaped like bd 1.0.5 (bd ${binary.version} on PATH has a newer schema)`;
+    return { workspace: undefined, madeBy };
+  } finally {
+    session.close();
+  }
+}
