@@ -20,13 +20,15 @@ const REFRESH_MS = 250;
 
 const screen = new Screen();
 screen.print(styleText('bold', 'beads auto-dispatch: a demo'));
+screen.print('Real: Dolt server, both functions, all HTTP. Stand-ins: BeadBoard, agents, broker.');
 screen.print(
-  'Real: the Dolt server, both functions, all HTTP. Stand-ins: BeadBoard, agents, broker.',
+  'A minute of the schedules takes a second: dispatch ticks every 2 s, reap every 10 s.',
 );
 screen.print();
 const world = await World.start({
   capacity: 2,
-  settings: { RETRY_BASE_MS: '3000', DISPATCH_TIMEOUT_MS: '5000' },
+  // At level debug the log has the reason for each bead that is left alone.
+  settings: { RETRY_BASE_MS: '3000', DISPATCH_TIMEOUT_MS: '5000', LOG_LEVEL: 'debug' },
   onProgress: (line) => {
     screen.line('start', line);
   },
@@ -100,20 +102,23 @@ function ignoreAbort(error: unknown): void {
 
 async function refresh(): Promise<void> {
   const beads = await world.tracker.list();
+  const waits = new Map(
+    world.dispatch.log.map(({ bead, reason }) => [bead, typeof reason === 'string' ? reason : '']),
+  );
   screen.table(
     [
       { title: 'bead', width: 8 },
       { title: 'P', width: 1 },
       { title: 'assignee', width: 8 },
       { title: 'status', width: 11 },
-      { title: 'last note', width: 60 },
+      { title: 'last note, or why it is left alone', width: 60 },
     ],
     beads.map(({ id, priority, assignee, status, notes }) => [
       id,
       String(priority),
       assignee ?? '',
       status,
-      lastNote(notes),
+      lastNote(notes) || (assignee === 'agent' ? (waits.get(id) ?? '') : ''),
     ]),
   );
 }

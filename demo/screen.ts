@@ -13,7 +13,7 @@ export interface Column {
  */
 export class Screen {
   readonly #live = createLogUpdate(process.stdout);
-  readonly #interactive = process.stdout.isTTY;
+  #interactive = process.stdout.isTTY;
   readonly #startedAt = performance.now();
   #table = '';
 
@@ -46,6 +46,7 @@ export class Screen {
   settle(): void {
     if (this.#interactive) this.#live.done();
     else process.stdout.write(`${this.#table}\n`);
+    this.#interactive = false;
   }
 }
 
