@@ -36,7 +36,8 @@ export function tickFunction(
 ): HttpFunction {
   const relaySettings = {
     sink: settings.K_SINK,
-    source: `/beads/${settings.project}/${name}`,
+    project: `/beads/${settings.project}`,
+    function: name,
     extensions: settings.eventExtensions,
   };
   log.info(

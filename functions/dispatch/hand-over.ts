@@ -17,11 +17,11 @@ import type { Eligible } from './decide.ts';
 export type HandOver = 'dispatched' | 'failed' | 'busy' | 'unconfirmed' | 'lost';
 
 /**
- * The way of one bead: claim it, read the claim back, ask BeadBoard once, and record what is known of
- * the answer.
+ * The way of one bead: claim it, put the intent to post on record and read the claim back, ask
+ * BeadBoard once, and record what is known of the answer.
  *
  * @returns what came of it.
- * @throws when the database stays away; the claim is then left to the reaper.
+ * @throws when the database stays away; a later tick then settles the claim.
  */
 export async function handOver(
   { bead, attempt }: Eligible,
@@ -30,15 +30,16 @@ export async function handOver(
   retry: RetryPolicy,
   { log, relay, traceparent }: TickContext,
 ): Promise<HandOver> {
-  const won = await beads.transition(claim(bead, attempt));
+  const wanted = claim(bead, attempt);
+  const won = await beads.claim(wanted);
   if (!won.done) {
     log.debug({ bead: bead.id, reason: won.reason }, 'claim lost');
     return 'lost';
   }
   relay.report(won.events);
-  const held: Claim = { bead, token: won.token, attempt };
+  const held: Claim = { bead, token: wanted.token, attempt };
 
-  const obstacle = await beads.lostClaim(held);
+  const obstacle = await beads.obstacleToPost(held);
   const outcome: DispatchOutcome =
     obstacle === undefined
       ? await beadboard.dispatch(bead.id, traceparent)

@@ -1,6 +1,7 @@
 import type { AgentService } from '../../shared/agent-service/agent-service.ts';
 import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
+import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
 import { decide, roomFor, type Policy } from './decide.ts';
 import { handOver, type HandOver } from './hand-over.ts';
@@ -14,7 +15,10 @@ export interface DispatchParts {
   tickTimeoutMs: number;
 }
 
-export type DispatchCounts = Record<HandOver | 'eligible' | 'left', number>;
+export type DispatchCounts = Record<
+  HandOver | 'eligible' | 'left' | 'released' | 'orphaned',
+  number
+>;
 
 /**
  * One refusal may be the bead's own fault; two in a row are BeadBoard's, and every further try
@@ -23,7 +27,7 @@ export type DispatchCounts = Record<HandOver | 'eligible' | 'left', number>;
 const MISSES_THAT_END_A_TICK = 2;
 
 /**
- * One tick of the dispatcher: look, decide, then claim, hand over and record bead by bead, until
+ * One tick of the dispatcher: look, settle what a dead one left, decide, then claim, hand over and record bead by bead, until
  * BeadBoard is busy, the room is used up or the time is over.
  *
  * @returns how many beads came to what.
@@ -36,6 +40,7 @@ export async function dispatchTick(
   const deadline = performance.now() + tickTimeoutMs;
   return await database.use(async (beads) => {
     const seen = await beads.look();
+    const settled = await settleOrphans(beads, seen.inProgress, context);
     const { eligible, left } = decide(seen, policy);
     for (const { id, reason } of left) context.log.debug({ bead: id, reason }, 'left alone');
     for (const { id, problem } of seen.bad) context.log.warn({ bead: id, problem }, 'bad row');
@@ -48,6 +53,7 @@ export async function dispatchTick(
       busy: 0,
       unconfirmed: 0,
       lost: 0,
+      ...settled,
     };
     if (eligible.length === 0) return counts;
 

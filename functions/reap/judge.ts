@@ -36,7 +36,7 @@ export function judge(
     return { kind: 'leave', reason: `it was updated ${ageMinutes} minutes ago` };
   }
   if (jobState !== undefined && AT_WORK.has(jobState)) {
-    return { kind: 'leave', reason: `its job ${bead.step?.job} is ${jobState}` };
+    return { kind: 'leave', reason: `its job ${bead.jobId} is ${jobState}` };
   }
-  return { kind: 'block', ageMinutes, thresholdMinutes, jobId: bead.step?.job, jobState };
+  return { kind: 'block', ageMinutes, thresholdMinutes, jobId: bead.jobId, jobState };
 }

@@ -2,6 +2,7 @@ import type { AgentService } from '../../shared/agent-service/agent-service.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { reap } from '../../shared/beads/transitions.ts';
+import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
 import { isStale, judge } from './judge.ts';
 
@@ -11,7 +12,10 @@ export interface ReapParts {
   reapAfterMinutes: number;
 }
 
-export type ReapCounts = Record<'inProgress' | 'blocked' | 'left', number>;
+export type ReapCounts = Record<
+  'inProgress' | 'blocked' | 'left' | 'released' | 'orphaned',
+  number
+>;
 
 /**
  * One tick of the reaper: look at what is in progress, judge each by its age and by what its job is
@@ -22,13 +26,15 @@ export type ReapCounts = Record<'inProgress' | 'blocked' | 'left', number>;
  */
 export async function reapTick(
   { database, agentService, reapAfterMinutes }: ReapParts,
-  { log, relay }: TickContext,
+  context: TickContext,
 ): Promise<ReapCounts> {
+  const { log, relay } = context;
   return await database.use(async (beads) => {
     const { inProgress, bad, now } = await beads.look();
     for (const { id, problem } of bad) log.warn({ bead: id, problem }, 'bad row');
 
-    const counts = { inProgress: inProgress.length, blocked: 0, left: 0 };
+    const settled = await settleOrphans(beads, inProgress, context);
+    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, ...settled };
     for (const bead of inProgress) {
       const jobState = isStale(bead, now, reapAfterMinutes)
         ? await jobStateOf(bead, agentService)
@@ -51,6 +57,6 @@ export async function reapTick(
   });
 }
 
-async function jobStateOf({ step }: Bead, agentService: AgentService | undefined) {
-  return step?.job === undefined ? undefined : await agentService?.jobState(step.job);
+async function jobStateOf({ jobId }: Bead, agentService: AgentService | undefined) {
+  return jobId === undefined ? undefined : await agentService?.jobState(jobId);
 }

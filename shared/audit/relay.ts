@@ -14,8 +14,10 @@ const SEND_TIMEOUT_MS = 5_000;
 export interface RelaySettings {
   /** Where events go; without it they are logged. */
   sink: string | undefined;
-  /** `/beads/<project>/<function>`. */
-  source: string;
+  /** `/beads/<project>`; the function is added to it. */
+  project: string;
+  /** The function whose tick this is. */
+  function: string;
   /** Extensions of a SinkBinding. */
   extensions: Readonly<Record<string, string>>;
 }
@@ -65,13 +67,19 @@ export class Relay {
     this.#log.warn({ event }, 'event not delivered');
   }
 
+  /** A dispatch tick may settle what is the reaper's; the event says who stands behind it. */
+  #sourceOf(name: AuditEvent['name']): string {
+    const [owner] = name.split('.');
+    return `${this.#settings.project}/${owner === 'tick' ? this.#settings.function : owner}`;
+  }
+
   #toCloudEvent({ id, name, subject, at, data }: AuditEvent): CloudEvent<unknown> {
     return new CloudEvent<unknown>({
       ...this.#settings.extensions,
       specversion: '1.0',
       id,
       type: typeOf(name),
-      source: this.#settings.source,
+      source: this.#sourceOf(name),
       subject,
       time: at.toISOString(),
       datacontenttype: 'application/json',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import type { Row } from './session.ts';
+import { CLAIMED_PREFIX } from './notes.ts';
 import { parseStep, type Step } from './step.ts';
 import { fromSqlTime } from './time.ts';
 
@@ -26,6 +27,7 @@ const row = z.object({
   issue_type: z.string(),
   assignee: z.string().nullable(),
   acceptance_criteria: z.string(),
+  notes: z.string(),
   updated_at: instant,
   defer_until: instant.nullable(),
   pinned: flag,
@@ -33,6 +35,8 @@ const row = z.object({
   is_template: flag,
   step: z.string().nullable(),
 });
+
+const JOB_NOTE = /^(?:dispatched: job=|claimed by agent )(\S+)$/gm;
 
 export interface Bead {
   id: string;
@@ -50,6 +54,8 @@ export interface Bead {
   template: boolean;
   /** What these functions last did to the bead, and under which token. */
   step: Step | undefined;
+  /** The job that works on it, as BeadBoard named it or as the agent itself noted it. */
+  jobId: string | undefined;
 }
 
 export type ParsedBead = { ok: true; bead: Bead } | { ok: false; id: string; problem: string };
@@ -72,7 +78,7 @@ export function parseBead(raw: Row): ParsedBead {
   }
   const { issue_type, assignee, acceptance_criteria, updated_at, defer_until, is_template, step } =
     parsed.data;
-  const { id, title, status, priority, pinned, ephemeral } = parsed.data;
+  const { id, title, status, priority, notes, pinned, ephemeral } = parsed.data;
   return {
     ok: true,
     bead: {
@@ -89,6 +95,16 @@ export function parseBead(raw: Row): ParsedBead {
       ephemeral,
       template: is_template,
       step: parseStep(step),
+      jobId: jobOf(notes),
     },
   };
+}
+
+/**
+ * The newest job in the notes of the newest claim. The agent's first act is to note its job, so that
+ * it is known even when BeadBoard's answer was lost (beads-task-runner's rails).
+ */
+function jobOf(notes: string): string | undefined {
+  const sinceClaim = notes.slice(Math.max(0, notes.lastIndexOf(CLAIMED_PREFIX)));
+  return [...sinceClaim.matchAll(JOB_NOTE)].at(-1)?.[1];
 }

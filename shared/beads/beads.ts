@@ -1,12 +1,13 @@
 import { DatabaseSchemaError } from '../errors.ts';
 import type { DatabaseSettings } from '../settings.ts';
-import { parseBead } from './bead.ts';
+import { BEAD_COLUMNS, parseBead, type Bead } from './bead.ts';
+import { NO_FAILURES, readFailures } from './history.ts';
+import { claimLock, declareIntent, readClaimEvidence, type ClaimEvidence } from './intent.ts';
 import { look, type Look } from './look.ts';
 import { readSchema, type Schema } from './schema.ts';
 import { Session } from './session.ts';
 import { STEP_KEY } from './step.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
-import { BEAD_COLUMNS } from './bead.ts';
 import type { Claim } from './transitions.ts';
 
 /**
@@ -54,35 +55,69 @@ export class Beads {
     this.#sentinel = sentinel;
   }
 
-  look(): Promise<Look> {
-    return look(this.#session, this.#schema, this.#sentinel);
+  /** The one read of a tick. */
+  async look(): Promise<Look> {
+    return await look(this.#session, this.#schema, this.#sentinel);
   }
 
-  transition(wanted: Transition): Promise<Outcome> {
-    return transition(this.#session, this.#schema, wanted);
+  /** The one write. */
+  async transition(wanted: Transition): Promise<Outcome> {
+    return await transition(this.#session, this.#schema, wanted);
   }
 
   /**
-   * Reads a claim back. Dolt merges what two writers did to different cells of one row, so that a
-   * bead can be claimed and reassigned in the same second: only what is read back is held.
-   * @returns `undefined` when the claim holds, else what stands in its way.
+   * Carries a claim out. For the rest of the tick the server holds a lock in its name, which tells
+   * other ticks that the claimer lives.
    */
-  async lostClaim({ bead: { id }, token }: Claim): Promise<string | undefined> {
-    const rows = await this.#session.query(
-      `SELECT ${BEAD_COLUMNS.join(', ')},
-              JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step
-         FROM issues WHERE id = ?`,
-      [id],
-    );
-    const parsed = rows[0] === undefined ? undefined : parseBead(rows[0]);
-    if (parsed === undefined) return 'it was deleted while it was being claimed';
-    if (!parsed.ok) return parsed.problem;
-    const { bead } = parsed;
-    if (bead.step?.token !== token) return 'another claim took its place';
-    if (bead.status !== 'in_progress') return `it became ${bead.status} while it was being claimed`;
-    if (bead.assignee !== this.#sentinel) {
-      return `it was assigned to ${bead.assignee || 'nobody'} while it was being claimed`;
+  async claim(wanted: Transition): Promise<Outcome> {
+    await this.#session.lock(claimLock(wanted.token));
+    return await this.transition(wanted);
+  }
+
+  /**
+   * Puts the intent to post on record, and then reads the claim back on a connection of its own. Dolt
+   * merges what two writers did to different cells of one row, so that a bead can be claimed and
+   * reassigned in the same second: only what is read back is held.
+   * @returns `undefined` when the bead may be posted, else what stands in the way.
+   */
+  async obstacleToPost({ bead, token }: Claim): Promise<string | undefined> {
+    if (!(await declareIntent(this.#session, bead.id, token))) {
+      return 'another tick gave it back in the meantime';
+    }
+    const now = await this.#readAfresh(bead.id);
+    if (now === undefined) return 'it was deleted while it was being claimed';
+    if (now.step?.token !== token) return 'another claim took its place';
+    if (now.status !== 'in_progress') return `it became ${now.status} while it was being claimed`;
+    if (now.assignee !== this.#sentinel) {
+      return `it was assigned to ${now.assignee || 'nobody'} while it was being claimed`;
     }
     return undefined;
+  }
+
+  /** What is known of a claim in progress whose outcome nobody has recorded. */
+  async evidenceOf(beadId: string, token: string): Promise<ClaimEvidence> {
+    return await readClaimEvidence(this.#session, beadId, token);
+  }
+
+  /** Which attempt of a bead is under way, counted from 1. */
+  async attemptOf(beadId: string): Promise<number> {
+    const failures = await readFailures(this.#session, [beadId]);
+    return (failures.get(beadId) ?? NO_FAILURES).count + 1;
+  }
+
+  async #readAfresh(id: string): Promise<Bead | undefined> {
+    const session = await this.#session.openAnother();
+    try {
+      const rows = await session.query(
+        `SELECT ${BEAD_COLUMNS.join(', ')},
+                JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step
+           FROM issues WHERE id = ?`,
+        [id],
+      );
+      const parsed = rows[0] === undefined ? undefined : parseBead(rows[0]);
+      return parsed?.ok === true ? parsed.bead : undefined;
+    } finally {
+      session.close();
+    }
   }
 }

@@ -8,7 +8,8 @@ import { toIsoSeconds } from './time.ts';
 /** Longest piece of an answer or a reason that is repeated in a note, in characters. */
 const QUOTE_CHARACTERS = 500;
 
-export const claimedNote = (at: Date) => `auto-dispatcher claimed at ${toIsoSeconds(at)}`;
+export const CLAIMED_PREFIX = 'auto-dispatcher claimed at ';
+export const claimedNote = (at: Date) => CLAIMED_PREFIX + toIsoSeconds(at);
 
 export const dispatchedNote = (job: string) => `dispatched: job=${job}`;
 
@@ -21,6 +22,8 @@ export const failedNote = (reason: string, httpStatus: number | undefined) =>
 export const unconfirmedNote = (reason: string) => `dispatch outcome unknown: ${oneLine(reason)}`;
 
 export const givenUpNote = (attempts: number) => `dispatch given up after ${attempts} attempts`;
+
+export const releasedNote = () => 'reaper: claimed but never handed out — open again';
 
 export const reapedNote = (ageMinutes: number, thresholdMinutes: number) =>
   `reaper: no progress for ${ageMinutes}m (threshold ${thresholdMinutes}m) — blocking`;

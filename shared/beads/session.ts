@@ -20,6 +20,9 @@ type Value = string | number | null | readonly string[];
 /** Another transaction committed first (1213), or waited too long (1205): try again from the start. */
 export class ConflictError extends DatabaseStatementError {}
 
+/** A row with this key is there already (1062). */
+export class DuplicateKeyError extends DatabaseStatementError {}
+
 /**
  * One connection to the Dolt server, for one tick. Times come as text in UTC, JSON as text, and
  * every failure as an {@link DatabaseStatementError} or one of its siblings.
@@ -27,6 +30,8 @@ export class ConflictError extends DatabaseStatementError {}
 export class Session {
   readonly #settings: DatabaseSettings;
   #connection: Connection;
+  /** Names of the server's locks that this session holds. */
+  readonly #locks = new Set<string>();
 
   private constructor(settings: DatabaseSettings, connection: Connection) {
     this.#settings = settings;
@@ -56,10 +61,25 @@ export class Session {
     }
   }
 
+  /**
+   * Holds one of the server's named locks for as long as this session lives. The server frees it
+   * with the connection, so that others can tell a dead holder from a slow one.
+   */
+  async lock(name: string): Promise<void> {
+    this.#locks.add(name);
+    await this.query('SELECT GET_LOCK(?, 0)', [name]);
+  }
+
   /** Replaces a connection that broke; what it had not committed is gone with it. */
   async reconnect(): Promise<void> {
     this.#connection.destroy();
     this.#connection = await connect(this.#settings);
+    for (const name of this.#locks) await this.query('SELECT GET_LOCK(?, 0)', [name]);
+  }
+
+  /** A second connection to the same database. */
+  async openAnother(): Promise<Session> {
+    return await Session.open(this.#settings);
   }
 
   /** Lets the connection go; a broken one is dropped without a word. */
@@ -109,6 +129,7 @@ function describe({ database, host, port }: DatabaseSettings): string {
 const UNKNOWN_DATABASE = 1049;
 const ACCESS_DENIED: ReadonlySet<unknown> = new Set([1044, 1045, 1142, 1370]);
 const CONFLICT: ReadonlySet<unknown> = new Set([1213, 1205]);
+const DUPLICATE_KEY = 1062;
 const MISSING: ReadonlySet<unknown> = new Set([1054, 1146]);
 
 function translate(error: unknown, settings: DatabaseSettings): Error {
@@ -122,6 +143,7 @@ function translate(error: unknown, settings: DatabaseSettings): Error {
   const where = describe(settings);
   const cause = { cause: error };
   if (CONFLICT.has(errno) || sqlState === '40001') return new ConflictError(message, cause);
+  if (errno === DUPLICATE_KEY) return new DuplicateKeyError(message, cause);
   if (ACCESS_DENIED.has(errno) || message.includes('command denied')) {
     return new DatabaseAccessDeniedError(
       `${where} refused user ${settings.user}: ${message}. Check the user, BEADS_DOLT_PASSWORD and its grants.`,

@@ -1,6 +1,6 @@
 /**
  * The cell that makes a claim unique: the key `dispatch` of a bead's metadata holds
- * `<step>:<token>[:<job>]`, for example `dispatched:0198…:3f2a9c0d1e4b`.
+ * `<step>:<token>[:<about>]`, for example `dispatched:0198…:3f2a9c0d1e4b`.
  *
  * Every transition writes a fresh token under this one key. Two writers that met the same row would
  * otherwise write equal cells, which Dolt merges, so that both would win (docs/decisions/0001).
@@ -8,25 +8,33 @@
  */
 export const STEP_KEY = 'dispatch';
 
-const STEPS = ['claimed', 'dispatched', 'unconfirmed', 'failed', 'given-up', 'reaped'] as const;
+const STEPS = [
+  'claimed',
+  'dispatched',
+  'unconfirmed',
+  'failed',
+  'given-up',
+  'reaped',
+  'released',
+] as const;
 export type StepName = (typeof STEPS)[number];
 
 export interface Step {
   name: StepName;
   token: string;
-  /** The agent service's job, once BeadBoard named one. */
-  job?: string;
+  /** Of `unconfirmed`: the token of the claim whose outcome is not known. */
+  about?: string;
 }
 
-export function formatStep({ name, token, job }: Step): string {
-  return job === undefined ? `${name}:${token}` : `${name}:${token}:${job}`;
+export function formatStep({ name, token, about }: Step): string {
+  return about === undefined ? `${name}:${token}` : `${name}:${token}:${about}`;
 }
 
 /** @returns the step, or `undefined` for a bead these functions never touched or a foreign value. */
 export function parseStep(cell: string | null): Step | undefined {
   if (cell === null) return undefined;
-  const [name, token, job] = cell.split(':');
+  const [name, token, about] = cell.split(':');
   const known = STEPS.find((step) => step === name);
   if (known === undefined || token === undefined || token === '') return undefined;
-  return job === undefined ? { name: known, token } : { name: known, token, job };
+  return about === undefined ? { name: known, token } : { name: known, token, about };
 }

@@ -6,9 +6,10 @@ import type { AuditEvent, Fact } from '../audit/event-types.ts';
 import { DatabaseUnreachableError } from '../errors.ts';
 import { issueJson, updateJson } from './bd-json.ts';
 import { parseBead, type Bead } from './bead.ts';
+import { DELETE_INTENT_SQL, forbidden, INSERT_INTENT_SQL, intentKey } from './intent.ts';
 import { appendNote } from './notes.ts';
 import type { Schema } from './schema.ts';
-import { ConflictError, type Row, type Session } from './session.ts';
+import { ConflictError, DuplicateKeyError, type Row, type Session } from './session.ts';
 import { formatStep, STEP_KEY, type StepName } from './step.ts';
 import { fromSqlTime, toSqlTime } from './time.ts';
 
@@ -32,10 +33,20 @@ export interface Change {
 
 /** What to do with the row as it is now, or why to leave it alone. */
 export type Verdict =
-  { changes: readonly [Change, ...Change[]]; step: StepName; job?: string } | { leave: string };
+  | {
+      changes: readonly [Change, ...Change[]];
+      step: StepName;
+      /** Kept in the step cell beside the token. */
+      about?: string;
+      /** `forget` removes the bead's intent to post, `forbid` makes sure that there will be none. */
+      intent?: 'forget' | 'forbid';
+    }
+  | { leave: string };
 
 export interface Transition {
   beadId: string;
+  /** Fresh and unique; the id of the last `events` row and CloudEvent, and what the row will carry. */
+  token: string;
   /** Who bd says it was. */
   actor: string;
   /** Message of the Dolt commit, for example `dispatch: claim code-a1`. */
@@ -45,7 +56,7 @@ export interface Transition {
 }
 
 export type Outcome =
-  { done: true; token: string; bead: Bead; events: AuditEvent[] } | { done: false; reason: string };
+  { done: true; bead: Bead; events: AuditEvent[] } | { done: false; reason: string };
 
 /** One retry was enough for 9,799 of 9,799 losers of a 50-way race; the rest is for hot rows. */
 const MAX_TRIES = 8;
@@ -86,6 +97,10 @@ export async function transition(
     try {
       return await attempt.run(session);
     } catch (error) {
+      if (error instanceof DuplicateKeyError) {
+        await session.query('ROLLBACK');
+        return { done: false, reason: 'another tick or the claimer itself was faster' };
+      }
       if (error instanceof ConflictError) {
         await session.query('ROLLBACK');
         await pause(RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS);
@@ -113,14 +128,14 @@ class Attempt {
   }
 
   async run(session: Session): Promise<Outcome> {
-    const { beadId, actor, message } = this.#wanted;
+    const { beadId, token, actor, message } = this.#wanted;
     await session.query('START TRANSACTION');
     const row = (await session.query(READ_SQL, [beadId]))[0];
     if (row === undefined) return await this.#leave(session, 'it is gone');
     const parsed = parseBead(row);
     if (!parsed.ok) return await this.#leave(session, parsed.problem);
     const { bead } = parsed;
-    if (this.#sent !== undefined && bead.step?.token === this.#sent.token) {
+    if (this.#sent !== undefined && bead.step?.token === token) {
       await session.query('ROLLBACK');
       return this.#sent;
     }
@@ -130,15 +145,10 @@ class Attempt {
 
     const labels = (await session.query(LABELS_SQL, [beadId])).map(({ label }) => String(label));
     const { after, entries } = this.#write(row, labels, verdict.changes, now);
-    const token = entries.at(-1)?.id ?? '';
-    const step = formatStep({
-      name: verdict.step,
-      token,
-      ...(verdict.job === undefined ? {} : { job: verdict.job }),
-    });
+    const { step: name, about, intent } = verdict;
+    const step = formatStep({ name, token, ...(about === undefined ? {} : { about }) });
     this.#sent = {
       done: true,
-      token,
       bead,
       events: entries.map(({ id, change }) => ({ ...change.fact, id, subject: beadId, at: now })),
     };
@@ -152,6 +162,10 @@ class Attempt {
     ]);
     for (const { id, type, oldValue, newValue } of entries) {
       await session.query(EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]);
+    }
+    if (intent === 'forget') await session.query(DELETE_INTENT_SQL, [intentKey(beadId)]);
+    if (intent === 'forbid') {
+      await session.query(INSERT_INTENT_SQL, [intentKey(beadId), forbidden(token)]);
     }
     await session.query(ADD_SQL);
     await session.query(COMMIT_SQL, [message, `${actor} <beads@local>`]);
@@ -182,9 +196,9 @@ class Attempt {
       if (change.to !== undefined) after.status = change.to;
       if (change.to === 'in_progress') after.started_at ??= time;
       const status = change.to === undefined ? undefined : { status: change.to };
-      this.#ids[index] ??= uuidv7();
+      if (index < changes.length - 1) this.#ids[index] ??= uuidv7();
       return {
-        id: this.#ids[index],
+        id: this.#ids[index] ?? this.#wanted.token,
         change,
         type: status === undefined ? 'updated' : 'status_changed',
         oldValue: this.#fit(oldValue, { id: String(row['id']), status: String(row['status']) }),

@@ -1,3 +1,5 @@
+import { v7 as uuidv7 } from 'uuid';
+
 import type { EventName } from '../audit/event-types.ts';
 import { backOffMs, type BackOff } from './back-off.ts';
 import type { Bead } from './bead.ts';
@@ -8,6 +10,7 @@ import {
   givenUpNote,
   oneLine,
   reapedNote,
+  releasedNote,
   unconfirmedNote,
 } from './notes.ts';
 import type { StepName } from './step.ts';
@@ -70,6 +73,14 @@ export const TRANSITIONS = {
     event: 'dispatch.blocked.v1',
     when: 'that was the last attempt',
   },
+  released: {
+    actor: REAPER,
+    from: 'in_progress',
+    to: 'open',
+    message: 'reap: release',
+    event: 'reap.released.v1',
+    when: 'its dispatcher died before the POST',
+  },
   reaped: {
     actor: REAPER,
     from: 'in_progress',
@@ -104,45 +115,72 @@ export interface RetryPolicy {
 export function claim(looked: Bead, attempt: number): Transition {
   return of('claimed', looked, (bead, now) =>
     hasMoved(looked, bead)
-      ? { leave: 'it changed since it was looked at' }
-      : one('claimed', {
-          to: TRANSITIONS.claimed.to,
-          note: claimedNote(now),
-          fact: { name: TRANSITIONS.claimed.event, data: { bead: summary(bead), attempt } },
-        }),
+      ? { leave: MOVED }
+      : {
+          ...one('claimed', {
+            to: TRANSITIONS.claimed.to,
+            note: claimedNote(now),
+            fact: { name: TRANSITIONS.claimed.event, data: { bead: summary(bead), attempt } },
+          }),
+          // A bead that was here before may still have the intent of a claim that went wrong.
+          ...(bead.step === undefined ? {} : { intent: 'forget' }),
+        },
   );
 }
 
 /** The bead stays as it is; the job is noted even when a person has moved the bead meanwhile. */
-export function dispatched({ bead: claimed, token, attempt }: Claim, jobId: string): Transition {
-  return of('dispatched', claimed, (bead) =>
-    bead.step?.token === token
+export function dispatched(held: Claim, jobId: string): Transition {
+  return of('dispatched', held.bead, (bead) =>
+    isOf(held, bead)
       ? {
           ...one('dispatched', {
             note: dispatchedNote(jobId),
             fact: {
               name: TRANSITIONS.dispatched.event,
-              data: { bead: summary(bead), attempt, jobId },
+              data: { bead: summary(bead), attempt: held.attempt, jobId },
             },
           }),
-          job: jobId,
+          intent: 'forget',
         }
       : { leave: `the claim is not ours any more; job ${jobId} runs without a note` },
   );
 }
 
 /** The bead stays claimed: an agent may be at work, and only the reaper may say that it is not. */
-export function unconfirmed({ bead: claimed, token, attempt }: Claim, reason: string): Transition {
-  return of('unconfirmed', claimed, (bead) =>
-    bead.step?.token === token
-      ? one('unconfirmed', {
-          note: unconfirmedNote(reason),
-          fact: {
-            name: TRANSITIONS.unconfirmed.event,
-            data: { bead: summary(bead), attempt, reason: oneLine(reason) },
-          },
-        })
-      : { leave: 'the claim is not ours any more' },
+export function unconfirmed(held: Claim, reason: string): Transition {
+  return of('unconfirmed', held.bead, (bead) =>
+    bead.step?.token === held.token
+      ? {
+          ...one('unconfirmed', {
+            note: unconfirmedNote(reason),
+            fact: {
+              name: TRANSITIONS.unconfirmed.event,
+              data: { bead: summary(bead), attempt: held.attempt, reason: oneLine(reason) },
+            },
+          }),
+          about: held.token,
+          intent: 'forget',
+        }
+      : { leave: NOT_OURS },
+  );
+}
+
+/** In progress → open: claimed by a dispatcher that died, and certainly never posted. */
+export function release(looked: Bead): Transition {
+  return of('released', looked, (bead) =>
+    hasMoved(looked, bead)
+      ? { leave: MOVED }
+      : {
+          ...one('released', {
+            to: TRANSITIONS.released.to,
+            note: releasedNote(),
+            fact: {
+              name: TRANSITIONS.released.event,
+              data: { bead: summary(bead), reason: TRANSITIONS.released.when },
+            },
+          }),
+          intent: 'forbid',
+        },
   );
 }
 
@@ -156,7 +194,7 @@ export function failed(
   { maxAttempts, backOff }: RetryPolicy,
 ): Transition {
   return of('failed', claimed, (bead, now) => {
-    if (bead.step?.token !== token) return { leave: 'the claim is not ours any more' };
+    if (!isOf({ token }, bead)) return { leave: NOT_OURS };
     const ours = bead.status === TRANSITIONS.failed.from;
     const givesUp = ours && bead.assignee === claimed.assignee && attempt >= maxAttempts;
     const wait = backOffMs(bead.id, attempt, backOff);
@@ -173,8 +211,10 @@ export function failed(
         },
       },
     };
-    if (!ours) return one('failed', failure);
-    if (!givesUp) return one('failed', { ...failure, to: TRANSITIONS.failed.to });
+    if (!ours) return { ...one('failed', failure), intent: 'forget' };
+    if (!givesUp) {
+      return { ...one('failed', { ...failure, to: TRANSITIONS.failed.to }), intent: 'forget' };
+    }
     const last: Change = {
       to: TRANSITIONS['given-up'].to,
       note: givenUpNote(attempt),
@@ -183,7 +223,7 @@ export function failed(
         data: { bead: summary(bead), attempts: attempt },
       },
     };
-    return { step: 'given-up', changes: [failure, last] };
+    return { step: 'given-up', changes: [failure, last], intent: 'forget' };
   });
 }
 
@@ -199,7 +239,7 @@ export function reap(looked: Bead, stall: Stall): Transition {
   const { ageMinutes, thresholdMinutes, jobId, jobState } = stall;
   return of('reaped', looked, (bead) =>
     hasMoved(looked, bead)
-      ? { leave: 'it changed since it was looked at' }
+      ? { leave: MOVED }
       : one('reaped', {
           to: TRANSITIONS.reaped.to,
           note: reapedNote(ageMinutes, thresholdMinutes),
@@ -217,9 +257,20 @@ export function reap(looked: Bead, stall: Stall): Transition {
   );
 }
 
+const MOVED = 'it changed since it was looked at';
+const NOT_OURS = 'the claim is not ours any more';
+
 function of(step: StepName, { id }: Bead, decide: Transition['decide']): Transition {
   const { actor, message } = TRANSITIONS[step];
-  return { beadId: id, actor, message: `${message} ${id}`, decide };
+  return { beadId: id, token: uuidv7(), actor, message: `${message} ${id}`, decide };
+}
+
+/**
+ * The bead's last step is this claim, or what another tick made of it when it took the claimer for
+ * dead: that its outcome is unknown. An outcome that is known after all still counts.
+ */
+function isOf({ token }: Pick<Claim, 'token'>, { step }: Bead): boolean {
+  return step?.token === token || (step?.name === 'unconfirmed' && step.about === token);
 }
 
 function one(step: StepName, change: Change): Extract<Verdict, { step: StepName }> {

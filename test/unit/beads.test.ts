@@ -41,7 +41,7 @@ describe('the step cell', () => {
   it('is read as it was written', () => {
     for (const step of [
       { name: 'claimed', token: '0198' },
-      { name: 'dispatched', token: '0198', job: '3f2a' },
+      { name: 'unconfirmed', token: '0198', about: '3f2a' },
     ] as const) {
       expect(parseStep(formatStep(step))).toEqual(step);
     }
@@ -93,6 +93,7 @@ describe('a row', () => {
     issue_type: 'task',
     assignee: 'agent',
     acceptance_criteria: '\u00a0\n',
+    notes: '',
     updated_at: '2026-11-21 10:00:00',
     defer_until: null,
     pinned: 0,

@@ -29,6 +29,7 @@ function candidate(fields: Partial<Bead> = {}, rest: Partial<Candidate> = {}): C
     ephemeral: false,
     template: false,
     step: undefined,
+    jobId: undefined,
     ...fields,
   };
   return { bead, waiting: undefined, failures: NO_FAILURES, ...rest };

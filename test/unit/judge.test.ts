@@ -19,7 +19,8 @@ function updated(secondsAgo: number): Bead {
     pinned: false,
     ephemeral: false,
     template: false,
-    step: { name: 'dispatched', token: 't', job: '3f2a9c0d1e4b' },
+    step: { name: 'dispatched', token: 't' },
+    jobId: '3f2a9c0d1e4b',
   };
 }
 

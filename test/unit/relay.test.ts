@@ -18,7 +18,7 @@ describe('the relay', () => {
     try {
       const lines: string[] = [];
       const log = pino({}, { write: (line: string) => lines.push(line) });
-      const settings = { sink: sink.url, source: '/beads/x/reap', extensions: {} };
+      const settings = { sink: sink.url, project: '/beads/x', function: 'reap', extensions: {} };
       const relay = new Relay(settings, traceOf(undefined), log);
       relay.report([failedTick('1'), failedTick('2')]);
       await relay.settle();

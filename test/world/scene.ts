@@ -100,8 +100,9 @@ export class Scene {
     const lines = { write: (line: string) => this.logged.push(JSON.parse(line)) };
     const log = pino({ level: 'debug' }, lines);
     const traceparent = traceOf(undefined);
-    const source = `/beads/${this.settings.database}/${name}`;
-    const relay = new Relay({ sink: this.sink.url, source, extensions: {} }, traceparent, log);
+    const project = `/beads/${this.settings.database}`;
+    const relaySettings = { sink: this.sink.url, project, function: name, extensions: {} };
+    const relay = new Relay(relaySettings, traceparent, log);
     try {
       return await run({ log, relay, traceparent });
     } finally {
