@@ -41,9 +41,28 @@ export class DatabaseStatementError extends OperatorError {
   readonly code = 'DATABASE_STATEMENT';
 }
 
+/** A bead changed under every try of one transition; nothing was written. */
+export class TransitionContendedError extends OperatorError {
+  readonly code = 'TRANSITION_CONTENDED';
+}
+
+/** A tick went through, but not for every bead; the log has a line for each that failed. */
+export class TickIncompleteError extends OperatorError {
+  readonly code = 'TICK_INCOMPLETE';
+
+  constructor(beads: number) {
+    super(`${beads} beads could not be written; the log says which and why. The others are done.`);
+  }
+}
+
 /** BeadBoard could not say whether the agent is busy; nothing was claimed. */
 export class BeadBoardUnavailableError extends OperatorError {
   readonly code = 'BEADBOARD_UNAVAILABLE';
+}
+
+/** The next bead may fare better: the server answered, and only this statement was refused. */
+export function isOfOneBead(error: unknown): boolean {
+  return error instanceof DatabaseStatementError || error instanceof TransitionContendedError;
 }
 
 /**

@@ -4,7 +4,7 @@ import { Agent, request } from 'undici';
  * One HTTP request of ours: bounded in time, with a bounded answer, never followed or repeated. Each
  * goes over a fresh connection, because a kept one may die under a POST and leave its outcome open.
  */
-const agent = new Agent({ pipelining: 0, maxRedirections: 0 } as Agent.Options);
+const agent = new Agent({ pipelining: 0 });
 
 /** Enough for every documented answer; a larger one is cut, not kept. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -46,7 +46,7 @@ export async function call({
     return { status: answer.statusCode, body: await readCapped(answer.body) };
   } catch (error) {
     const reason = describeNetworkError(error, timeoutMs);
-    if (NOT_CONNECTED.has(codeOf(error))) throw new NoConnectionError(reason, { cause: error });
+    if (isNotConnected(error)) throw new NoConnectionError(reason, { cause: error });
     throw new NoAnswerError(reason, { cause: error });
   }
 }
@@ -57,15 +57,20 @@ export class NoConnectionError extends Error {}
 /** Something may have been sent. */
 export class NoAnswerError extends Error {}
 
-/** What the system and undici report before a connection stands. */
-const NOT_CONNECTED: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
+/** What undici and the system report before a connection stands. */
+const NOT_CONNECTED: ReadonlySet<string> = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ECONNREFUSED']);
+/** The system calls of that time: the name is looked up, the connection is made. */
+const CONNECTING: ReadonlySet<unknown> = new Set(['getaddrinfo', 'connect']);
+
+function isNotConnected(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, syscall }: NodeJS.ErrnoException = error;
+  return (
+    (code !== undefined && NOT_CONNECTED.has(code)) ||
+    CONNECTING.has(syscall) ||
+    isNotConnected(error.cause)
+  );
+}
 
 async function readCapped(body: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { SettingsError, messageOf } from './errors.ts';
+import { SettingsError } from './errors.ts';
 
 /**
  * Every setting, once: how it is parsed, its default, and the line that describes it. The README's
@@ -14,10 +14,16 @@ import { SettingsError, messageOf } from './errors.ts';
 const text = z.string().min(1);
 const port = whole(1, 65_535);
 const milliseconds = whole(1, 86_400_000);
-const httpUrl = z.url({ protocol: /^https?$/, error: 'an http or https address' });
-const yesNo = z
-  .enum(['1', 'true', '0', 'false'], { error: 'true or false' })
-  .transform((value) => value === '1' || value === 'true');
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'an http or https address' })
+  .refine((value) => !/[?#]|\/\/[^/]*@/.test(value), {
+    error: 'an http or https address without user, password, query and fragment',
+  });
+const yesNo = z.stringbool({
+  truthy: ['true', '1'],
+  falsy: ['false', '0'],
+  error: 'true or false',
+});
 
 function whole(min: number, max: number) {
   const error = `a whole number from ${min} to ${max}`;
@@ -28,6 +34,7 @@ function whole(min: number, max: number) {
     .refine((value) => value >= min && value <= max, { error });
 }
 
+const EXTENSIONS = 'extensions with names of a–z and 0–9 and text values';
 const overrides = z
   .string()
   .transform((value, context): unknown => {
@@ -42,8 +49,8 @@ const overrides = z
     z.object(
       {
         extensions: z
-          .record(z.string().regex(/^[a-z0-9]{1,20}$/), z.string(), {
-            error: 'extensions with names of a–z and 0–9 and text values',
+          .record(z.string().regex(/^[a-z0-9]{1,20}$/), z.string({ error: EXTENSIONS }), {
+            error: EXTENSIONS,
           })
           .default({}),
       },
@@ -115,16 +122,18 @@ const secret: ReadonlySet<string> = new Set<VariableName>([
 ]);
 
 /** What is read of bd's `metadata.json` (bd's internal/configfile); the rest of it is bd's own. */
+const filled = z.string().transform((value) => value || undefined);
 const metadataFile = z.object({
-  dolt_server_host: text.optional(),
+  dolt_server_host: filled.optional(),
   dolt_server_port: z.int().min(0).max(65_535).optional(),
-  dolt_server_user: text.optional(),
-  dolt_database: text.optional(),
+  dolt_server_user: filled.optional(),
+  dolt_database: filled.optional(),
   dolt_server_tls: z.boolean().optional(),
-  project_id: text.optional(),
+  project_id: filled.optional(),
 });
 
-/** bd's own defaults (DefaultDoltServerPort, DefaultDoltServerUser). */
+/** bd's own defaults (DefaultDoltServerPort, DefaultDoltServerUser). Its default host, the own
+ * machine, makes no sense in a pod. */
 const BD_DEFAULT_PORT = 3307;
 const BD_DEFAULT_USER = 'root';
 
@@ -219,7 +228,8 @@ export function settingsOrExit<T>(read: (env: NodeJS.ProcessEnv) => T): T {
 
 function explain(issue: z.core.$ZodIssue, env: NodeJS.ProcessEnv): string {
   const name = String(issue.path[0]);
-  const got = secret.has(name) ? '(a secret)' : JSON.stringify(env[name]);
+  const value = JSON.stringify(env[name])?.replace(/\/\/[^/]*@/, '//…@');
+  const got = secret.has(name) ? '(a secret)' : value;
   return `${name} is ${got}; it takes ${issue.message}`;
 }
 
@@ -230,7 +240,10 @@ function readMetadataFile(folder: string): z.output<typeof metadataFile> {
     content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw new SettingsError(
-      `BEADS_DIR is ${JSON.stringify(folder)}; it takes a folder with bd's metadata.json (${messageOf(error)})`,
+      // The message of a JSON error would repeat what is in the file.
+      `BEADS_DIR is ${JSON.stringify(folder)}; it takes a folder with bd's metadata.json, which ${
+        error instanceof SyntaxError ? 'is not JSON there' : 'cannot be read there'
+      }`,
       { cause: error },
     );
   }

@@ -4,7 +4,8 @@ import type { HttpFunction } from '@google-cloud/functions-framework';
 
 import { Relay } from './audit/relay.ts';
 import { readCloudEvent } from './cloud-event.ts';
-import { describeError, NotACloudEventError } from './errors.ts';
+import { describeError, NotACloudEventError, TickIncompleteError } from './errors.ts';
+import { holdSignals, isStopping } from './hold-signals.ts';
 import type { Logger } from './log.ts';
 import type { Settings } from './settings.ts';
 import { traceOf } from './trace.ts';
@@ -15,10 +16,12 @@ export interface TickContext {
   relay: Relay;
   /** W3C trace context, for calls and events. */
   traceparent: string;
+  /** Whether the process has been told to end; no new bead is taken then. */
+  isStopping(): boolean;
 }
 
-/** How many beads a tick did something with, by what it did. */
-export type Counts = Readonly<Record<string, number>>;
+/** How many beads a tick did something with, by what it did; `errors` could not be written. */
+export type Counts = Readonly<Record<string, number>> & { readonly errors: number };
 
 export type Tick = (context: TickContext) => Promise<Counts>;
 
@@ -36,7 +39,7 @@ export function tickFunction(
 ): HttpFunction {
   const relaySettings = {
     sink: settings.K_SINK,
-    project: `/beads/${settings.project}`,
+    project: `/beads/${encodeURIComponent(settings.project)}`,
     function: name,
     extensions: settings.eventExtensions,
   };
@@ -48,34 +51,37 @@ export function tickFunction(
   );
 
   return async (request, response) => {
-    try {
-      const event = readCloudEvent(request.headers, request.body);
-      const traceparent = traceOf(event['traceparent'] ?? request.headers['traceparent']);
-      if (settings.PAUSED) {
-        log.info({ trigger: event.type }, 'paused: nothing is done');
-      } else {
-        const relay = new Relay(relaySettings, traceparent, log);
-        await runTick({ log, relay, traceparent }, event.type);
+    await holdSignals(async () => {
+      try {
+        const event = readCloudEvent(request.headers, request.body);
+        if (settings.PAUSED) {
+          log.info({ trigger: event.type }, 'paused: nothing is done');
+        } else {
+          const traceparent = traceOf(event['traceparent'] ?? request.headers['traceparent']);
+          const relay = new Relay(relaySettings, traceparent, log);
+          await runTick({ log, relay, traceparent, isStopping }, event.type);
+        }
+        response.status(204).end();
+      } catch (error) {
+        const { code, message } = describeError(error);
+        const status = error instanceof NotACloudEventError ? 400 : 503;
+        response.status(status).json({ code, message });
       }
-      response.status(204).end();
-    } catch (error) {
-      const { code, message } = describeError(error);
-      const status = error instanceof NotACloudEventError ? 400 : 503;
-      response.status(status).json({ code, message });
-    }
+    });
   };
 
   async function runTick(context: TickContext, trigger: string): Promise<void> {
     const startedAt = performance.now();
     try {
       const counts = await tick(context);
-      log.info(
-        { ...counts, trigger, durationMs: Math.round(performance.now() - startedAt) },
-        'tick',
-      );
+      await context.relay.settle();
+      const durationMs = Math.round(performance.now() - startedAt);
+      log.info({ ...counts, trigger, durationMs }, 'tick');
+      if (counts.errors > 0) throw new TickIncompleteError(counts.errors);
     } catch (error) {
       const { code, message } = describeError(error);
-      log.error({ code, trigger, ...(code === 'UNEXPECTED' ? { err: error } : {}) }, message);
+      const stack = code === 'UNEXPECTED' && error instanceof Error ? { stack: error.stack } : {};
+      log.error({ code, trigger, ...stack }, message);
       context.relay.report([
         {
           id: randomUUID(),

@@ -45,7 +45,7 @@ describe('a function that is killed', () => {
   async function killIn(name: FunctionName, arm: (kill: () => void) => void): Promise<void> {
     const victim = await start(name);
     arm(() => void victim.stop('SIGKILL'));
-    await expect(victim.tick(), 'the tick must be cut off').rejects.toThrow();
+    await expect(victim.tick(), 'the tick must be cut off').rejects.toThrow('fetch failed');
     await victim.stop('SIGKILL');
     proxy.onStatement = () => 'through';
     scene.board.onPost = undefined;
@@ -71,6 +71,8 @@ describe('a function that is killed', () => {
             proxy.onStatement = (_, number) => (number === index + 1 ? passage : 'through');
           });
           await scenario.after(id);
+          // Its history would open the breaker for those that follow.
+          await scene.tracker.remove(id);
         } catch (error) {
           throw new Error(`${passage} of statement ${index + 1}: ${sql}`, { cause: error });
         }
@@ -95,12 +97,12 @@ describe('a function that is killed', () => {
       expect(last).toMatch(/^dispatched: job=/);
       expect(postsOf(id)).toBe(1);
     }
-    await scene.tracker.closeBead(id, 'seen');
   }
 
   it('while it dispatches leaves no bead stranded and none posted twice', async () => {
     await scene.tracker.create('code-recorded', { assignee: 'agent' });
     const statements = await record('dispatch');
+    await scene.tracker.remove('code-recorded');
     expect(statements.length).toBeGreaterThan(20);
 
     const kills = await killAtEach('dispatch', statements, {
@@ -144,7 +146,7 @@ describe('a function that is killed', () => {
     scene.board.onPost = () => ({ status: 500, json: { error: 'not configured' } });
     const statements = await record('dispatch');
     scene.board.onPost = undefined;
-    await scene.tracker.closeBead('code-refused', 'seen');
+    await scene.tracker.remove('code-refused');
 
     const kills = await killAtEach('dispatch', statements, {
       before: async (id) => {
@@ -160,7 +162,6 @@ describe('a function that is killed', () => {
         expect(postsOf(id)).toBeLessThanOrEqual(1);
         if (status === 'open') expect(notes).toContain('dispatch failed HTTP 500');
         else expect(notes.includes(DIED) || already === 0).toBe(true);
-        await scene.tracker.closeBead(id, 'seen');
       },
     });
     console.log(`refused: killed ${kills} times, at ${statements.length} statements`);

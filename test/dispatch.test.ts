@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { claim } from '../shared/beads/transitions.ts';
 import { GENERATIONS } from './world/bd-schema.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
 
@@ -190,7 +191,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
   });
 
   it('ends the tick after two misses in a row', async () => {
-    scene.board.onPost = () => ({ status: 502, json: { error: 'Queue full' } });
+    scene.board.onPost = () => ({ status: 502, json: { error: 'Invalid token' } });
     for (const id of ['code-1', 'code-2', 'code-3']) {
       await scene.tracker.create(id, { assignee: 'agent' });
     }
@@ -222,6 +223,103 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     const bead = await scene.tracker.show('code-a1');
     expect(bead.status).toBe('closed');
     expect(bead.notes).toContain('dispatch failed HTTP 409: {"error":"Agent is busy"}');
+  });
+
+  it('leaves a bead to the person who took it over meanwhile', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    scene.board.onPost = async () => {
+      await scene.tracker.update('code-a1', { status: 'in_progress', assignee: 'someone' });
+      return { status: 500, json: { error: 'not configured' } };
+    };
+
+    await scene.dispatch();
+
+    const bead = await scene.tracker.show('code-a1');
+    expect(bead).toMatchObject({ status: 'in_progress', assignee: 'someone' });
+    expect(bead.notes).toContain('dispatch failed HTTP 500');
+    expect(scene.sink.events.at(-1)?.data).toMatchObject({ nextAttemptAt: null });
+  });
+
+  it('does not post what was reassigned in the same second as the claim', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    await scene.database.use(async (beads) => {
+      const [candidate] = (await beads.look()).open;
+      if (candidate === undefined) throw new Error('nothing is open');
+      const wanted = claim(candidate.bead, 1);
+      expect(await beads.claim(wanted)).toMatchObject({ done: true });
+      await scene.tracker.sql("UPDATE issues SET assignee = 'someone' WHERE id = 'code-a1'");
+      await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd: update')");
+      const held = { bead: candidate.bead, token: wanted.token, attempt: 1 };
+      expect(await beads.obstacleToPost(held)).toBe(
+        'it was assigned to someone while it was being claimed',
+      );
+    });
+  });
+
+  it('does not count a lack of room as a failure of the bead', async () => {
+    const policy = { ...DEFAULT_POLICY, retry: { ...DEFAULT_POLICY.retry, maxAttempts: 2 } };
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    const answers = [
+      { status: 409, json: { error: 'Agent is busy' } },
+      { status: 502, json: { error: 'Queue full' } },
+      { status: 409, json: { error: 'Agent is busy' } },
+    ];
+    for (const answer of answers) {
+      scene.board.onPost = () => answer;
+      expect(await scene.dispatch({ policy })).toMatchObject({ eligible: 1, busy: 1 });
+    }
+    scene.board.onPost = undefined;
+    expect(await scene.dispatch({ policy })).toMatchObject({ dispatched: 1 });
+    expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 1 });
+  });
+
+  it('rests when dispatches of many beads keep failing, then tries one', async () => {
+    const policy = {
+      ...DEFAULT_POLICY,
+      retry: { maxAttempts: 99, backOff: { baseMs: 1, maxMs: 1 } },
+    };
+    for (const id of ['code-1', 'code-2', 'code-3', 'code-4']) {
+      await scene.tracker.create(id, { assignee: 'agent' });
+    }
+    scene.board.onPost = () => ({ status: 500, json: { error: 'not configured' } });
+    let posts: number;
+    do {
+      posts = scene.board.posts.length;
+      await scene.dispatch({ policy });
+      for (const { id } of await scene.tracker.list()) await scene.tracker.ageHistory(id, 1);
+      expect(posts).toBeLessThan(20);
+    } while (scene.board.posts.length > posts);
+
+    const { left } = await scene.dispatch({ policy });
+    expect(left).toBe(4);
+    expect(scene.logged.at(-1)?.['reason']).toMatch(/the last \d+ dispatches failed; all rest/);
+
+    scene.board.onPost = undefined;
+    for (const bead of await scene.tracker.list()) await scene.tracker.ageHistory(bead.id, 60);
+    expect(await scene.dispatch({ policy })).toMatchObject({ eligible: 1, dispatched: 4 });
+  });
+
+  it('leaves a bead whose metadata holds something else in the place of a claim', async () => {
+    for (const [id, metadata] of Object.entries({
+      'code-array': '[]',
+      'code-null': 'null',
+      'code-taken': '{"beads_auto_dispatch": "mine"}',
+    })) {
+      await scene.tracker.create(id, { assignee: 'agent', metadata });
+    }
+    expect(await scene.dispatch()).toMatchObject({ eligible: 0, left: 3 });
+  });
+
+  it('stops writing when a newer bd migrates the database under it', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    await scene.dispatch();
+    await scene.tracker.create('code-b2', { assignee: 'agent' });
+    await scene.tracker.sql('ALTER TABLE issues ADD COLUMN row_lock bigint');
+    await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd migrate')");
+
+    await expect(scene.dispatch()).rejects.toMatchObject({ code: 'DATABASE_SCHEMA' });
+
+    expect((await scene.tracker.show('code-b2')).status).toBe('open');
   });
 
   it('carries one trace from the tick through BeadBoard to the events', async () => {

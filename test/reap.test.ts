@@ -98,6 +98,72 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     }
   });
 
+  it('does not wait half an hour for a job that is known to be gone', async () => {
+    const service = await AgentServiceStandIn.start();
+    try {
+      const agentService = new AgentService(service.url, service.token, pino({ level: 'silent' }));
+      const ended = await dispatchedAgo('code-ended', 3);
+      await dispatchedAgo('code-lost', 3);
+      await dispatchedAgo('code-grace', 1);
+      service.jobs.set(ended, 'completed');
+
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 2, left: 1 });
+
+      expect((await scene.tracker.show('code-grace')).status).toBe('in_progress');
+      expect((await scene.tracker.show('code-ended')).notes).toContain(
+        `reaper: no progress for 3m (threshold 30m) — blocking: job ${ended} is completed`,
+      );
+    } finally {
+      await service.stop();
+    }
+  });
+
+  it("believes BeadBoard's job before what the agent noted", async () => {
+    const service = await AgentServiceStandIn.start();
+    try {
+      const agentService = new AgentService(service.url, service.token, pino({ level: 'silent' }));
+      service.jobs.set(await dispatchedAgo('code-a1', 0), 'running');
+      await scene.tracker.note('code-a1', 'claimed by agent <job_id>', 'beads-task-runner');
+      await scene.tracker.note('code-a1', 'claimed by agent 000000000000', 'beads-task-runner');
+      await scene.tracker.age('code-a1', 45);
+
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, left: 1 });
+    } finally {
+      await service.stop();
+    }
+  });
+
+  it('takes the word of the agent when the answer of BeadBoard was lost, but not its absence', async () => {
+    const service = await AgentServiceStandIn.start();
+    try {
+      const agentService = new AgentService(service.url, service.token, pino({ level: 'silent' }));
+      scene.board.onPost = () => 'hangup';
+      await dispatchedAgo('code-a1', 0);
+      await scene.tracker.note('code-a1', 'claimed by agent 3f2a9c0d1e4b', 'beads-task-runner');
+      await scene.tracker.age('code-a1', 20);
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, left: 1 });
+      await scene.tracker.age('code-a1', 45);
+      service.jobs.set('3f2a9c0d1e4b', 'running');
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, left: 1 });
+      service.jobs.clear();
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 1 });
+    } finally {
+      await service.stop();
+    }
+  });
+
+  it('claims nothing while a configured agent service does not answer', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    const agentService = new AgentService(
+      'http://127.0.0.1:1',
+      undefined,
+      pino({ level: 'silent' }),
+    );
+
+    expect(await scene.dispatch({ agentService })).toMatchObject({ eligible: 1, dispatched: 0 });
+    expect((await scene.tracker.show('code-a1')).notes).toBe('');
+  });
+
   it('goes by age when the agent service does not answer', async () => {
     await dispatchedAgo('code-a1', 45);
     const agentService = new AgentService(

@@ -2,6 +2,7 @@ import { backOffMs } from '../../shared/beads/back-off.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { Candidate, Look } from '../../shared/beads/look.ts';
 import type { RetryPolicy } from '../../shared/beads/transitions.ts';
+import { breakerOf, type BreakerState } from './breaker.ts';
 
 /**
  * Which beads are dispatched, and why the others are not. Pure: the same look and the same policy
@@ -31,6 +32,7 @@ export interface Decision {
   /** Best first: by priority, then by the time of the last change, then by id. */
   eligible: Eligible[];
   left: Left[];
+  breaker: BreakerState;
 }
 
 /** bd's types for its own plumbing; `bd ready` leaves them out too (readyWorkExcludeTypes). */
@@ -58,7 +60,11 @@ export function decide(look: Look, policy: Policy): Decision {
       left.push({ id: candidate.bead.id, reason });
     }
   }
-  return { eligible: eligible.toSorted(byUrgency), left };
+  const best = eligible.toSorted(byUrgency);
+  const breaker = breakerOf(look.misses);
+  const go = breaker.kind === 'closed' ? best.length : breaker.kind === 'half-open' ? 1 : 0;
+  const rests = best.slice(go).map(({ bead }) => ({ id: bead.id, reason: whyAllRest(breaker) }));
+  return { eligible: best.slice(0, go), left: [...left, ...rests], breaker };
 }
 
 /** @returns `undefined` for a bead that is to be dispatched. */
@@ -75,6 +81,8 @@ export function reasonToLeave(
   if (bead.deferUntil !== undefined && bead.deferUntil > now) {
     return `it is deferred until ${bead.deferUntil.toISOString()}`;
   }
+  if (bead.hasForeignMetadata) return 'its metadata has something else where a claim goes';
+  if (waiting === 'notes-full') return 'its notes are full';
   if (waiting === 'parent-deferred') return 'its parent is deferred';
   if (waiting === 'blocked') return 'an open bead blocks it';
   if (failures.lastSecondsAgo !== undefined) {
@@ -85,6 +93,12 @@ export function reasonToLeave(
     }
   }
   return undefined;
+}
+
+function whyAllRest(breaker: BreakerState): string {
+  return breaker.kind === 'open'
+    ? `the last ${breaker.misses} dispatches failed; all rest for another ${breaker.restSeconds} s`
+    : 'the last dispatches failed; one bead goes first, to see';
 }
 
 /**

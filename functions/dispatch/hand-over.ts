@@ -1,3 +1,4 @@
+import { describeError, isOfOneBead } from '../../shared/errors.ts';
 import type { DispatchOutcome } from '../../shared/beadboard/outcome.ts';
 import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { Beads } from '../../shared/beads/beads.ts';
@@ -13,8 +14,11 @@ import {
 import type { TickContext } from '../../shared/tick-function.ts';
 import type { Eligible } from './decide.ts';
 
-/** What came of one bead; `lost` means that somebody else was faster, which is normal. */
-export type HandOver = 'dispatched' | 'failed' | 'busy' | 'unconfirmed' | 'lost';
+/**
+ * What came of one bead. `lost`: somebody else was faster, which is normal. `errors`: the database
+ * refused to write it, which is logged.
+ */
+export type HandOver = 'dispatched' | 'failed' | 'busy' | 'unconfirmed' | 'lost' | 'errors';
 
 /**
  * The way of one bead: claim it, put the intent to post on record and read the claim back, ask
@@ -30,26 +34,33 @@ export async function handOver(
   retry: RetryPolicy,
   { log, relay, traceparent }: TickContext,
 ): Promise<HandOver> {
-  const wanted = claim(bead, attempt);
-  const won = await beads.claim(wanted);
-  if (!won.done) {
-    log.debug({ bead: bead.id, reason: won.reason }, 'claim lost');
-    return 'lost';
+  try {
+    const wanted = claim(bead, attempt);
+    const won = await beads.claim(wanted);
+    if (!won.done) {
+      log.debug({ bead: bead.id, reason: won.reason }, 'claim lost');
+      return 'lost';
+    }
+    relay.report(won.events);
+    const held: Claim = { bead, token: wanted.token, attempt };
+
+    const obstacle = await beads.obstacleToPost(held);
+    const outcome: DispatchOutcome =
+      obstacle === undefined
+        ? await beadboard.dispatch(bead.id, traceparent)
+        : { kind: 'refused', reason: obstacle, httpStatus: undefined, busy: false };
+    // All that is known, before anything else can go wrong.
+    log.info({ bead: bead.id, attempt, outcome }, 'handed over');
+
+    const recorded = await beads.transition(recordOf(held, outcome, retry));
+    if (recorded.done) relay.report(recorded.events);
+    else log.warn({ bead: bead.id, outcome, reason: recorded.reason }, 'outcome not recorded');
+    return obstacle === undefined ? resultOf(outcome) : 'lost';
+  } catch (error) {
+    if (!isOfOneBead(error)) throw error;
+    log.error({ bead: bead.id, ...describeError(error) }, 'this bead could not be written');
+    return 'errors';
   }
-  relay.report(won.events);
-  const held: Claim = { bead, token: wanted.token, attempt };
-
-  const obstacle = await beads.obstacleToPost(held);
-  const outcome: DispatchOutcome =
-    obstacle === undefined
-      ? await beadboard.dispatch(bead.id, traceparent)
-      : { kind: 'refused', reason: obstacle, httpStatus: undefined, busy: false };
-  log.info({ bead: bead.id, attempt, outcome: outcome.kind }, 'handed over');
-
-  const recorded = await beads.transition(recordOf(held, outcome, retry));
-  if (recorded.done) relay.report(recorded.events);
-  else log.warn({ bead: bead.id, outcome, reason: recorded.reason }, 'outcome not recorded');
-  return obstacle === undefined ? resultOf(outcome) : 'lost';
 }
 
 function recordOf(held: Claim, outcome: DispatchOutcome, retry: RetryPolicy): Transition {

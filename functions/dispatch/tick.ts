@@ -3,7 +3,7 @@ import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
-import { decide, roomFor, type Policy } from './decide.ts';
+import { decide, roomFor, type Decision, type Policy } from './decide.ts';
 import { handOver, type HandOver } from './hand-over.ts';
 
 export interface DispatchParts {
@@ -16,7 +16,7 @@ export interface DispatchParts {
 }
 
 export type DispatchCounts = Record<
-  HandOver | 'eligible' | 'left' | 'released' | 'orphaned',
+  HandOver | 'eligible' | 'left' | 'released' | 'orphaned' | 'errors',
   number
 >;
 
@@ -27,11 +27,11 @@ export type DispatchCounts = Record<
 const MISSES_THAT_END_A_TICK = 2;
 
 /**
- * One tick of the dispatcher: look, settle what a dead one left, decide, then claim, hand over and record bead by bead, until
- * BeadBoard is busy, the room is used up or the time is over.
+ * One tick of the dispatcher: look, settle what a dead one left, decide, then claim, hand over and
+ * record one bead, and look again, until BeadBoard is busy, the room is used up or the time is over.
  *
  * @returns how many beads came to what.
- * @throws when it could not look: the database or BeadBoard does not answer. Nothing is claimed then.
+ * @throws when it could not look: the database or BeadBoard does not answer.
  */
 export async function dispatchTick(
   { database, beadboard, agentService, policy, tickTimeoutMs }: DispatchParts,
@@ -41,32 +41,64 @@ export async function dispatchTick(
   return await database.use(async (beads) => {
     const seen = await beads.look();
     const settled = await settleOrphans(beads, seen.inProgress, context);
-    const { eligible, left } = decide(seen, policy);
-    for (const { id, reason } of left) context.log.debug({ bead: id, reason }, 'left alone');
-    for (const { id, problem } of seen.bad) context.log.warn({ bead: id, problem }, 'bad row');
-
+    let decision = decide(seen, policy);
+    report(decision, context);
     const counts = {
-      eligible: eligible.length,
-      left: left.length,
+      eligible: decision.eligible.length,
+      left: decision.left.length,
       dispatched: 0,
       failed: 0,
       busy: 0,
       unconfirmed: 0,
       lost: 0,
+      errors: 0,
       ...settled,
     };
-    if (eligible.length === 0) return counts;
+    if (counts.eligible === 0) return counts;
 
-    const room = roomFor(policy, seen.inProgress.length, await agentService?.freeCapacity());
+    const room = await readRoom(agentService, policy, seen.inProgress.length);
+    const tried = new Set<string>();
     let misses = 0;
-    for (const next of eligible.slice(0, room)) {
-      if (performance.now() > deadline) break;
-      if (await beadboard.isBusy()) break;
+    for (;;) {
+      const next = decision.eligible.find(({ bead }) => !tried.has(bead.id));
+      if (next === undefined) break;
+      const stop = await whyStop();
+      if (stop !== undefined) {
+        context.log.info({ reason: stop, waiting: next.bead.id }, 'no further bead is taken');
+        break;
+      }
+      tried.add(next.bead.id);
       const result = await handOver(next, beads, beadboard, policy.retry, context);
       counts[result] += 1;
-      misses = result === 'failed' || result === 'unconfirmed' ? misses + 1 : 0;
-      if (result === 'busy' || misses === MISSES_THAT_END_A_TICK) break;
+      misses = isMiss(result) ? misses + 1 : 0;
+      decision = decide(await beads.look(), policy);
     }
     return counts;
+
+    async function whyStop(): Promise<string | undefined> {
+      if (context.isStopping()) return 'the process is told to end';
+      if (performance.now() > deadline) return "the tick's time is over";
+      if (counts.dispatched + counts.unconfirmed >= room) return 'there is no more room';
+      if (misses >= MISSES_THAT_END_A_TICK) return `${misses} dispatches failed in a row`;
+      if (counts.busy > 0 || (await beadboard.isBusy())) return 'BeadBoard is busy';
+      return undefined;
+    }
   });
+}
+
+/** An agent service that is configured and does not answer has no room. */
+async function readRoom(
+  agentService: AgentService | undefined,
+  policy: Policy,
+  inFlight: number,
+): Promise<number> {
+  if (agentService === undefined) return roomFor(policy, inFlight, undefined);
+  return roomFor(policy, inFlight, (await agentService.freeCapacity()) ?? 0);
+}
+
+const isMiss = (result: HandOver) => result === 'failed' || result === 'unconfirmed';
+
+function report({ left, breaker }: Decision, { log }: TickContext): void {
+  if (breaker.kind !== 'closed') log.warn({ breaker }, 'dispatches keep failing');
+  for (const { id, reason } of left) log.debug({ bead: id, reason }, 'left alone');
 }

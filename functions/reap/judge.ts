@@ -4,7 +4,7 @@ import type { Stall } from '../../shared/beads/transitions.ts';
 
 /** Which beads in progress have stalled. Pure. */
 
-export type Verdict = { kind: 'leave'; reason: string } | ({ kind: 'block' } & Stall);
+export type Judgement = { kind: 'leave'; reason: string } | ({ kind: 'block' } & Stall);
 
 /** The states in which a job of the agent service still counts as work. */
 const AT_WORK: ReadonlySet<JobState> = new Set(['queued', 'running']);
@@ -16,27 +16,35 @@ export function ageMinutesOf({ updatedAt }: Bead, now: Date): number {
   return Math.max(0, Math.floor((now.getTime() - updatedAt.getTime()) / MS_PER_MINUTE));
 }
 
-/** Stale beads are the only ones worth a question to the agent service. */
-export function isStale(bead: Bead, now: Date, thresholdMinutes: number): boolean {
-  return ageMinutesOf(bead, now) > thresholdMinutes;
+/**
+ * A bead that was touched this recently is left alone, whatever its job is said to do: the agent may
+ * be about to close it, or the service about to know the job.
+ */
+const GRACE_MINUTES = 2;
+
+/** Only beads past their grace, with a job on record, are worth a question to the agent service. */
+export function isWorthAsking(bead: Bead, now: Date): boolean {
+  return bead.job !== undefined && ageMinutesOf(bead, now) >= GRACE_MINUTES;
 }
 
 /**
  * @param jobState what the agent service says of the bead's job; `undefined` when there is no job
- *   on record, no service to ask, or no answer. Age decides then.
+ *   on record, no service to ask, or no answer. Age decides then. A job that is lost or has ended
+ *   without closing its bead need not wait for that age.
  */
 export function judge(
   bead: Bead,
   jobState: JobState | undefined,
   now: Date,
   thresholdMinutes: number,
-): Verdict {
+): Judgement {
   const ageMinutes = ageMinutesOf(bead, now);
-  if (!isStale(bead, now, thresholdMinutes)) {
+  if (jobState !== undefined && AT_WORK.has(jobState)) {
+    return { kind: 'leave', reason: `its job ${bead.job?.id} is ${jobState}` };
+  }
+  const hasEnded = jobState !== undefined && ageMinutes >= GRACE_MINUTES;
+  if (!hasEnded && ageMinutes <= thresholdMinutes) {
     return { kind: 'leave', reason: `it was updated ${ageMinutes} minutes ago` };
   }
-  if (jobState !== undefined && AT_WORK.has(jobState)) {
-    return { kind: 'leave', reason: `its job ${bead.jobId} is ${jobState}` };
-  }
-  return { kind: 'block', ageMinutes, thresholdMinutes, jobId: bead.jobId, jobState };
+  return { kind: 'block', ageMinutes, thresholdMinutes, jobId: bead.job?.id, jobState };
 }

@@ -1,10 +1,15 @@
-import type { AgentService } from '../../shared/agent-service/agent-service.ts';
+import {
+  LOST,
+  type AgentService,
+  type JobState,
+} from '../../shared/agent-service/agent-service.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
-import type { BeadsDatabase } from '../../shared/beads/beads.ts';
+import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
 import { reap } from '../../shared/beads/transitions.ts';
+import { describeError, isOfOneBead } from '../../shared/errors.ts';
 import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
-import { isStale, judge } from './judge.ts';
+import { isWorthAsking, judge, type Judgement } from './judge.ts';
 
 export interface ReapParts {
   database: BeadsDatabase;
@@ -13,13 +18,14 @@ export interface ReapParts {
 }
 
 export type ReapCounts = Record<
-  'inProgress' | 'blocked' | 'left' | 'released' | 'orphaned',
+  'inProgress' | 'blocked' | 'left' | 'released' | 'orphaned' | 'errors',
   number
 >;
 
 /**
- * One tick of the reaper: look at what is in progress, judge each by its age and by what its job is
- * known to do, and block what has stalled, unless somebody touches it in the meantime.
+ * One tick of the reaper: look at what is in progress, settle what a dead dispatcher left, judge each
+ * by its age and by what its job is known to do, and block what has stalled, unless somebody touches
+ * it in the meantime.
  *
  * @returns how many beads came to what.
  * @throws when the database does not answer.
@@ -28,35 +34,62 @@ export async function reapTick(
   { database, agentService, reapAfterMinutes }: ReapParts,
   context: TickContext,
 ): Promise<ReapCounts> {
-  const { log, relay } = context;
+  const { log } = context;
   return await database.use(async (beads) => {
     const { inProgress, bad, now } = await beads.look();
     for (const { id, problem } of bad) log.warn({ bead: id, problem }, 'bad row');
 
     const settled = await settleOrphans(beads, inProgress, context);
-    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, ...settled };
+    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, errors: 0, ...settled };
+    const evidence = evidenceFrom(agentService);
     for (const bead of inProgress) {
-      const jobState = isStale(bead, now, reapAfterMinutes)
-        ? await jobStateOf(bead, agentService)
-        : undefined;
-      const verdict = judge(bead, jobState, now, reapAfterMinutes);
-      const outcome =
-        verdict.kind === 'block'
-          ? await beads.transition(reap(bead, verdict))
-          : ({ done: false, reason: verdict.reason } as const);
-      if (outcome.done) {
-        relay.report(outcome.events);
-        counts.blocked += 1;
-        log.info({ bead: bead.id }, 'blocked: no progress');
-      } else {
-        counts.left += 1;
-        log.debug({ bead: bead.id, reason: outcome.reason }, 'left alone');
-      }
+      if (context.isStopping()) break;
+      const jobState = isWorthAsking(bead, now) ? await evidence(bead) : undefined;
+      counts[await carryOut(judge(bead, jobState, now, reapAfterMinutes), bead, beads, context)] +=
+        1;
     }
     return counts;
   });
 }
 
-async function jobStateOf({ jobId }: Bead, agentService: AgentService | undefined) {
-  return jobId === undefined ? undefined : await agentService?.jobState(jobId);
+async function carryOut(
+  judgement: Judgement,
+  bead: Bead,
+  beads: Beads,
+  { log, relay }: TickContext,
+): Promise<'blocked' | 'left' | 'errors'> {
+  try {
+    const outcome =
+      judgement.kind === 'block'
+        ? await beads.transition(reap(bead, judgement))
+        : ({ done: false, reason: judgement.reason } as const);
+    if (!outcome.done) {
+      log.debug({ bead: bead.id, reason: outcome.reason }, 'left alone');
+      return 'left';
+    }
+    relay.report(outcome.events);
+    log.info({ bead: bead.id }, 'blocked: no progress');
+    return 'blocked';
+  } catch (error) {
+    if (!isOfOneBead(error)) throw error;
+    log.error({ bead: bead.id, ...describeError(error) }, 'this bead could not be written');
+    return 'errors';
+  }
+}
+
+/**
+ * Asks the agent service for the state of a bead's job. A service that once gave no answer is not
+ * asked again in this tick. An id that only the agent noted is believed when the service knows it as
+ * at work, and not otherwise: agents have been seen to note something else.
+ */
+function evidenceFrom(
+  agentService: AgentService | undefined,
+): (bead: Bead) => Promise<JobState | undefined> {
+  let answers = true;
+  return async ({ job }) => {
+    if (job === undefined || agentService === undefined || !answers) return undefined;
+    const state = await agentService.jobState(job.id);
+    answers = state !== undefined;
+    return state === LOST && job.from === 'agent' ? undefined : state;
+  };
 }

@@ -16,9 +16,10 @@ const health = z.object({
 });
 const job = z.object({ status: z.string().min(1) });
 
-/** `lost`: the service does not know the job, as after its restart or an hour after the job's end. */
+/** In the service's own words, for example `running` or `completed`; and {@link LOST}. */
 export type JobState = string;
-export const LOST: JobState = 'lost';
+/** The service does not know the job, as after its restart or an hour after the job's end. */
+export const LOST = 'lost';
 
 /**
  * The agent service, asked for evidence only. It is optional, so that no answer is never an error:
@@ -47,7 +48,7 @@ export class AgentService {
 
   /** @returns how many more jobs start at once, or `undefined` when the service does not say. */
   async freeCapacity(): Promise<number | undefined> {
-    const answer = await this.#get('/health');
+    const answer = await this.#get('/health', {});
     const parsed = answer?.status === 200 ? health.safeParse(parseJson(answer.body)) : undefined;
     if (parsed?.success !== true) return undefined;
     const { active, queued, capacity } = parsed.data;
@@ -56,23 +57,18 @@ export class AgentService {
 
   /** @returns the job's state, {@link LOST}, or `undefined` when the service does not say. */
   async jobState(id: string): Promise<JobState | undefined> {
-    const answer = await this.#get(`/jobs/${encodeURIComponent(id)}`);
+    const headers: Record<string, string> =
+      this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
+    const answer = await this.#get(`/jobs/${encodeURIComponent(id)}`, headers);
     if (answer?.status === 404) return LOST;
     const parsed = answer?.status === 200 ? job.safeParse(parseJson(answer.body)) : undefined;
     return parsed?.success === true ? parsed.data.status : undefined;
   }
 
-  async #get(path: string) {
+  async #get(path: string, headers: Record<string, string>) {
     const url = `${this.#base}${path}`;
     try {
-      const answer = await call({
-        method: 'GET',
-        url,
-        timeoutMs: TIMEOUT_MS,
-        ...(this.#token === undefined
-          ? {}
-          : { headers: { authorization: `Bearer ${this.#token}` } }),
-      });
+      const answer = await call({ method: 'GET', url, headers, timeoutMs: TIMEOUT_MS });
       if (answer.status !== 200 && answer.status !== 404) {
         this.#log.warn(
           { url, status: answer.status },

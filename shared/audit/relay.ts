@@ -10,6 +10,8 @@ import { dataSchemaOf, typeOf, type AuditEvent } from './event-types.ts';
  * an event that was not taken is logged with all it holds.
  */
 const SEND_TIMEOUT_MS = 5_000;
+/** All events of a tick together; the longest tick with this stays within the Service's time-out. */
+const RELAY_TIMEOUT_MS = 15_000;
 
 export interface RelaySettings {
   /** Where events go; without it they are logged. */
@@ -32,6 +34,8 @@ export class Relay {
   readonly #log: Logger;
   #sending: Promise<void> = Promise.resolve();
   #failed = false;
+  /** Time spent on the sink so far. */
+  #spentMs = 0;
 
   constructor(settings: RelaySettings, traceparent: string, log: Logger) {
     this.#settings = settings;
@@ -42,8 +46,7 @@ export class Relay {
   /** Takes events that are committed; never throws, never waits. */
   report(events: readonly AuditEvent[]): void {
     for (const event of events) {
-      const cloudEvent = this.#toCloudEvent(event);
-      this.#sending = this.#sending.then(() => this.#send(cloudEvent));
+      this.#sending = this.#sending.then(() => this.#send(event));
     }
   }
 
@@ -52,19 +55,46 @@ export class Relay {
     await this.#sending;
   }
 
-  async #send(event: CloudEvent<unknown>): Promise<void> {
+  async #send(event: AuditEvent): Promise<void> {
     const { sink } = this.#settings;
     if (sink === undefined) {
-      this.#log.info({ event }, 'event (no K_SINK, so it is only logged)');
+      this.#log.info(
+        { event: this.#toCloudEvent(event) },
+        'event (no K_SINK, so it is only logged)',
+      );
       return;
     }
     if (!this.#failed) {
-      const problem = await deliver(sink, event);
+      const problem = await this.#deliver(sink, event);
       if (problem === undefined) return;
       this.#failed = true;
-      this.#log.warn({ sink, problem }, 'the sink did not take an event');
+      this.#log.warn({ problem }, 'the sink did not take an event');
     }
     this.#log.warn({ event }, 'event not delivered');
+  }
+
+  /** @returns what went wrong, or `undefined` when the sink took the event. */
+  async #deliver(sink: string, event: AuditEvent): Promise<string | undefined> {
+    const leftMs = RELAY_TIMEOUT_MS - this.#spentMs;
+    if (leftMs <= 0) return `it took ${RELAY_TIMEOUT_MS} ms for the events before`;
+    const startedAt = performance.now();
+    try {
+      const { headers, body } = HTTP.binary(this.#toCloudEvent(event));
+      const { status } = await call({
+        method: 'POST',
+        url: sink,
+        headers: Object.fromEntries(
+          Object.entries(headers).map(([name, value]) => [name, String(value)]),
+        ),
+        body: String(body),
+        timeoutMs: Math.min(SEND_TIMEOUT_MS, leftMs),
+      });
+      return status >= 200 && status < 300 ? undefined : `HTTP ${status}`;
+    } catch (error) {
+      return messageOf(error);
+    } finally {
+      this.#spentMs += performance.now() - startedAt;
+    }
   }
 
   /** A dispatch tick may settle what is the reaper's; the event says who stands behind it. */
@@ -88,24 +118,5 @@ export class Relay {
       traceparent: this.#traceparent,
       data,
     });
-  }
-}
-
-/** @returns what went wrong, or `undefined` when the sink took the event. */
-async function deliver(sink: string, event: CloudEvent<unknown>): Promise<string | undefined> {
-  const { headers, body } = HTTP.binary(event);
-  try {
-    const { status } = await call({
-      method: 'POST',
-      url: sink,
-      headers: Object.fromEntries(
-        Object.entries(headers).map(([name, value]) => [name, String(value)]),
-      ),
-      body: String(body),
-      timeoutMs: SEND_TIMEOUT_MS,
-    });
-    return status >= 200 && status < 300 ? undefined : `HTTP ${status}`;
-  } catch (error) {
-    return messageOf(error);
   }
 }

@@ -65,7 +65,7 @@ export class BeadBoard {
 
 function unavailable(url: string, why: string, cause?: unknown): BeadBoardUnavailableError {
   return new BeadBoardUnavailableError(
-    `BeadBoard did not say at ${url} whether the agent is busy: ${why}. Check BEADBOARD_URL and that BeadBoard runs; nothing was claimed.`,
+    `BeadBoard did not say at ${url} whether the agent is busy: ${why}. Check BEADBOARD_URL and that BeadBoard runs; no further bead was claimed.`,
     { cause },
   );
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { BUSY_NOTE, failedNote } from '../beads/notes.ts';
 import type { HttpAnswer } from '../http.ts';
 import { parseJson } from '../json.ts';
 
@@ -9,14 +10,15 @@ import { parseJson } from '../json.ts';
  */
 export type DispatchOutcome =
   | { kind: 'accepted'; jobId: string }
+  /** `busy`: there was no room for it, which is not the bead's failure. */
   | { kind: 'refused'; reason: string; httpStatus: number | undefined; busy: boolean }
   | { kind: 'unknown'; reason: string };
 
-const accepted = z.object({ job_id: z.string().min(1) });
-const refused = z.object({ error: z.string().min(1) });
+/** An id becomes part of notes and addresses, so that nothing else passes for one. */
+const accepted = z.object({ job_id: z.string().regex(/^[\w.-]{1,128}$/) });
+/** FastAPI's `detail` may be text or a list of problems; BeadBoard passes it on as it is. */
+const refused = z.object({ error: z.union([z.string().min(1), z.array(z.unknown()).min(1)]) });
 
-/** What BeadBoard answers when the agent is busy. */
-const BUSY = 409;
 /** The gateway to the agent service failed, so that BeadBoard's own words decide. */
 const BAD_GATEWAY = 502;
 /** A proxy gave up waiting (408, 504), or a connection broke under a proxy (503). */
@@ -26,14 +28,14 @@ const DOUBTFUL: ReadonlySet<number> = new Set([408, 503, 504]);
  * The 502 answers of BeadBoard that are no refusal (its src/app/api/agent-dispatch/route.ts): the
  * agent service took the request and named no job, or `fetch` threw, which Node words in these ways
  * whether or not the request had been sent. All others repeat a refusal of the agent service, its
- * 429 `Queue full` among them; but that service may itself stand behind a proxy that gave up.
+ * 429 `Queue full` among them; but one of its own 5xx may have come after it had queued the job.
  */
 const NO_REFUSAL = [
   /missing job_id/i,
   /fetch failed/i,
   /failed to reach/i,
   /terminated|aborted|other side closed|socket|network|time[d ]?-? ?out/i,
-  /HTTP (408|502|503|504)\b/,
+  /HTTP (408|5\d\d)\b/,
 ];
 
 /** @param answer BeadBoard's answer to `POST /api/agent-dispatch`. */
@@ -45,7 +47,8 @@ export function outcomeOf({ status, body }: HttpAnswer): DispatchOutcome {
       : { kind: 'unknown', reason: `HTTP ${status} without a job id: ${body}` };
   }
   if (isRefusal(status, body)) {
-    return { kind: 'refused', reason: body, httpStatus: status, busy: status === BUSY };
+    const busy = BUSY_NOTE.test(failedNote(body, status));
+    return { kind: 'refused', reason: body, httpStatus: status, busy };
   }
   return { kind: 'unknown', reason: `HTTP ${status}: ${body}` };
 }
@@ -54,5 +57,5 @@ function isRefusal(status: number, body: string): boolean {
   if (DOUBTFUL.has(status)) return false;
   if (status !== BAD_GATEWAY) return status <= 500;
   const parsed = refused.safeParse(parseJson(body));
-  return parsed.success && !NO_REFUSAL.some((pattern) => pattern.test(parsed.data.error));
+  return parsed.success && !NO_REFUSAL.some((pattern) => pattern.test(String(parsed.data.error)));
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import type { Row } from './session.ts';
 import { CLAIMED_PREFIX } from './notes.ts';
-import { parseStep, type Step } from './step.ts';
+import { parseStep, STEP_KEY, type Step } from './step.ts';
 import { fromSqlTime } from './time.ts';
 
 /**
@@ -34,9 +34,19 @@ const row = z.object({
   ephemeral: flag,
   is_template: flag,
   step: z.string().nullable(),
+  notes_bytes: z.number(),
+  metadata_type: z.string().nullable(),
 });
 
-const JOB_NOTE = /^(?:dispatched: job=|claimed by agent )(\S+)$/gm;
+/** A job of the agent service, and who said that it works on the bead. */
+export interface Job {
+  id: string;
+  from: 'beadboard' | 'agent';
+}
+
+const DISPATCHED_NOTE = /^dispatched: job=(\S+)$/gm;
+/** The agent's first act; BeadBoard's prompt does not tell it the id, so that it may be anything. */
+const AGENT_NOTE = /^claimed by agent ([0-9a-f]{12})$/gm;
 
 export interface Bead {
   id: string;
@@ -54,18 +64,27 @@ export interface Bead {
   template: boolean;
   /** What these functions last did to the bead, and under which token. */
   step: Step | undefined;
-  /** The job that works on it, as BeadBoard named it or as the agent itself noted it. */
-  jobId: string | undefined;
+  /** Something that is not ours stands where the token must go, so that the bead cannot be claimed. */
+  hasForeignMetadata: boolean;
+  notesBytes: number;
+  /** The job that works on it. */
+  job: Job | undefined;
 }
 
 export type ParsedBead = { ok: true; bead: Bead } | { ok: false; id: string; problem: string };
 
-/** The columns that {@link parseBead} reads; `step` is an expression of ours. */
-export const BEAD_COLUMNS = Object.keys(row.shape).filter((column) => column !== 'step');
+/** What {@link parseBead} reads beside the columns of `issues`. */
+export const BEAD_EXPRESSIONS = `
+  JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step,
+  OCTET_LENGTH(notes) AS notes_bytes, JSON_TYPE(metadata) AS metadata_type`;
+
+/** The SELECT list for {@link parseBead}. */
+export const BEAD_SELECT = `${Object.keys(row.shape)
+  .filter((name) => !['step', 'notes_bytes', 'metadata_type'].includes(name))
+  .join(', ')}, ${BEAD_EXPRESSIONS}`;
 
 /**
- * @param raw one row of `issues` with the columns of {@link BEAD_COLUMNS} and `step`; times are text
- *   in UTC.
+ * @param raw one row of {@link BEAD_SELECT}; times are text in UTC.
  * @returns the bead, or what is wrong with the row: a value, not an exception.
  */
 export function parseBead(raw: Row): ParsedBead {
@@ -76,8 +95,8 @@ export function parseBead(raw: Row): ParsedBead {
     );
     return { ok: false, id: String(raw['id']), problem: problems.join('; ') };
   }
-  const { issue_type, assignee, acceptance_criteria, updated_at, defer_until, is_template, step } =
-    parsed.data;
+  const { issue_type, assignee, acceptance_criteria, updated_at, defer_until } = parsed.data;
+  const { is_template, step, notes_bytes, metadata_type } = parsed.data;
   const { id, title, status, priority, notes, pinned, ephemeral } = parsed.data;
   return {
     ok: true,
@@ -95,16 +114,23 @@ export function parseBead(raw: Row): ParsedBead {
       ephemeral,
       template: is_template,
       step: parseStep(step),
-      jobId: jobOf(notes),
+      hasForeignMetadata:
+        (metadata_type !== null && metadata_type !== 'OBJECT') ||
+        (step !== null && parseStep(step) === undefined),
+      notesBytes: notes_bytes,
+      job: jobOf(notes),
     },
   };
 }
 
 /**
- * The newest job in the notes of the newest claim. The agent's first act is to note its job, so that
- * it is known even when BeadBoard's answer was lost (beads-task-runner's rails).
+ * The job in the notes since the newest claim: BeadBoard's word if there is one, else the agent's,
+ * which is known even when BeadBoard's answer was lost.
  */
-function jobOf(notes: string): string | undefined {
+function jobOf(notes: string): Job | undefined {
   const sinceClaim = notes.slice(Math.max(0, notes.lastIndexOf(CLAIMED_PREFIX)));
-  return [...sinceClaim.matchAll(JOB_NOTE)].at(-1)?.[1];
+  const named = [...sinceClaim.matchAll(DISPATCHED_NOTE)].at(-1)?.[1];
+  if (named !== undefined) return { id: named, from: 'beadboard' };
+  const noted = [...sinceClaim.matchAll(AGENT_NOTE)].at(-1)?.[1];
+  return noted === undefined ? undefined : { id: noted, from: 'agent' };
 }

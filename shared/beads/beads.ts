@@ -1,12 +1,11 @@
 import { DatabaseSchemaError } from '../errors.ts';
 import type { DatabaseSettings } from '../settings.ts';
-import { BEAD_COLUMNS, parseBead, type Bead } from './bead.ts';
+import { BEAD_SELECT, parseBead, type Bead } from './bead.ts';
 import { NO_FAILURES, readFailures } from './history.ts';
 import { claimLock, declareIntent, readClaimEvidence, type ClaimEvidence } from './intent.ts';
 import { look, type Look } from './look.ts';
 import { readSchema, type Schema } from './schema.ts';
 import { Session } from './session.ts';
-import { STEP_KEY } from './step.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
 import type { Claim } from './transitions.ts';
 
@@ -108,12 +107,7 @@ export class Beads {
   async #readAfresh(id: string): Promise<Bead | undefined> {
     const session = await this.#session.openAnother();
     try {
-      const rows = await session.query(
-        `SELECT ${BEAD_COLUMNS.join(', ')},
-                JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step
-           FROM issues WHERE id = ?`,
-        [id],
-      );
+      const rows = await session.query(`SELECT ${BEAD_SELECT} FROM issues WHERE id = ?`, [id]);
       const parsed = rows[0] === undefined ? undefined : parseBead(rows[0]);
       return parsed?.ok === true ? parsed.bead : undefined;
     } finally {

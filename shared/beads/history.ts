@@ -1,83 +1,144 @@
+import { BUSY_NOTE } from './notes.ts';
 import type { Row, Session } from './session.ts';
 
 /**
- * How often a bead has failed, read from bd's own history: the `events` rows that the failing
- * transitions wrote. Nobody overwrites those, and no counter of ours can disagree with them.
+ * What happened to beads before, read from bd's own history: the `events` rows that our transitions
+ * wrote. Nobody overwrites those, and no counter of ours can disagree with them
+ * (docs/decisions/0003).
  */
+
+/** What one event says of a dispatch. */
+export type EventKind =
+  /** The dispatcher put the bead back to open; it counts as an attempt. */
+  | 'failed'
+  /** The same because there was no room for it; that is nobody's failure. */
+  | 'busy'
+  | 'dispatched'
+  | 'unknown'
+  /** A person, or an agent that a person sent, reopened, reassigned or moved the bead. */
+  | 'reset'
+  | 'none';
+
+export interface PastEvent {
+  beadId: string;
+  kind: EventKind;
+  /** By the server's clock: `created_at` is in its time zone. */
+  secondsAgo: number;
+}
+
+const DISPATCHER = 'beads-dispatcher';
+const OURS: ReadonlySet<string> = new Set([DISPATCHER, 'beads-reaper']);
+
+/**
+ * bd writes the keys of `new_value` sorted and without spaces, and escapes quotes and line breaks
+ * inside a note, so that the newest note is what follows the last escaped line break, and no text
+ * of a person can pass for a key.
+ */
+const EVENT_COLUMNS = `
+  issue_id, event_type, actor,
+  LEFT(SUBSTRING_INDEX(new_value, '\\\\n', -1), 200) AS newest_note,
+  RIGHT(new_value, 20) AS tail,
+  new_value LIKE '%"assignee":"%' AS has_assignee,
+  TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) AS seconds_ago`;
+const ENDS_OPEN = '"status":"open"}';
+
+/** @param row {@link EVENT_COLUMNS} of one event. */
+export function pastEventOf(row: Row): PastEvent {
+  return {
+    beadId: String(row['issue_id']),
+    kind: OURS.has(String(row['actor'])) ? ourKind(row) : theirKind(row),
+    secondsAgo: Number(row['seconds_ago']),
+  };
+}
+
+function ourKind({ event_type, actor, newest_note, tail }: Row): EventKind {
+  if (actor !== DISPATCHER) return 'none';
+  const note = String(newest_note);
+  if (event_type === 'status_changed') {
+    if (!String(tail).endsWith(ENDS_OPEN)) return 'none';
+    return BUSY_NOTE.test(note) ? 'busy' : 'failed';
+  }
+  if (note.startsWith('dispatched: ')) return 'dispatched';
+  return note.startsWith('dispatch outcome unknown: ') ? 'unknown' : 'none';
+}
+
+function theirKind({ event_type, has_assignee }: Row): EventKind {
+  const moves = ['reopened', 'status_changed', 'claimed'].includes(String(event_type));
+  return moves || (event_type === 'updated' && Number(has_assignee) === 1) ? 'reset' : 'none';
+}
+
+/** How often one bead has failed. */
 export interface Failures {
-  /** Confirmed failures since a person last reopened, reassigned or moved the bead. */
+  /** Confirmed failures since the last reset. */
   count: number;
-  /** Seconds since the last of them, by the database's clock. */
+  /** Seconds since the last of them. */
   lastSecondsAgo: number | undefined;
 }
 
 export const NO_FAILURES: Failures = { count: 0, lastSecondsAgo: undefined };
 
-/** One event that matters for the count. */
-export interface Mark {
-  kind: 'failed' | 'reset';
-  secondsAgo: number;
-}
-
-/**
- * The actors whose own status changes do not reset the count. Everybody else is a person, or an
- * agent that a person sent.
- */
-const FAILING_ACTOR = 'beads-dispatcher';
-const OUR_ACTORS = [FAILING_ACTOR, 'beads-reaper'];
-
-/**
- * A failure is the dispatcher putting a bead back to open. bd writes the keys of `new_value` sorted,
- * and a quote inside a note is escaped, so that neither pattern can be met by what a person wrote.
- * Ages come from the server, since `created_at` is in its time zone.
- */
-const HISTORY_SQL = `
-  SELECT issue_id AS id, kind, seconds_ago FROM (
-    SELECT issue_id,
-           TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) AS seconds_ago,
-           CASE
-             WHEN actor = ? AND event_type = 'status_changed'
-                  AND new_value LIKE '%"status":"open"}' THEN 'failed'
-             WHEN actor NOT IN (?) AND (event_type IN ('reopened', 'status_changed', 'claimed')
-                  OR (event_type = 'updated' AND new_value LIKE '%"assignee":"%')) THEN 'reset'
-           END AS kind
-      FROM events WHERE issue_id IN (?)
-  ) AS marked WHERE kind IS NOT NULL`;
-
 /**
  * @param ids the beads to ask for; at least one.
- * @returns the failures of each bead that has any event that matters.
+ * @returns the failures of each bead that has a history.
  */
 export async function readFailures(
   session: Session,
   ids: readonly string[],
 ): Promise<Map<string, Failures>> {
-  const rows = await session.query(HISTORY_SQL, [FAILING_ACTOR, OUR_ACTORS, ids]);
-  const marks = new Map<string, Mark[]>();
-  for (const row of rows) {
-    const id = String(row['id']);
-    marks.set(id, [...(marks.get(id) ?? []), markOf(row)]);
-  }
-  return new Map([...marks].map(([id, of]) => [id, countFailures(of)]));
+  const rows = await session.query(
+    `SELECT ${EVENT_COLUMNS} FROM events WHERE issue_id IN (?) AND event_type <> 'created'`,
+    [ids],
+  );
+  const byBead = Map.groupBy(rows.map(pastEventOf), ({ beadId }) => beadId);
+  return new Map([...byBead].map(([id, events]) => [id, countFailures(events)]));
 }
 
 /** Counts what failed after the last reset; in the same second the person wins. */
-export function countFailures(marks: readonly Mark[]): Failures {
-  const lastReset = Math.min(
-    ...marks.filter(({ kind }) => kind === 'reset').map(({ secondsAgo }) => secondsAgo),
-    Number.POSITIVE_INFINITY,
-  );
-  const since = marks
-    .filter(({ kind, secondsAgo }) => kind === 'failed' && secondsAgo < lastReset)
-    .map(({ secondsAgo }) => secondsAgo);
+export function countFailures(events: readonly PastEvent[]): Failures {
+  const secondsOf = (kind: EventKind) =>
+    events.filter((event) => event.kind === kind).map(({ secondsAgo }) => secondsAgo);
+  const lastReset = Math.min(...secondsOf('reset'), Number.POSITIVE_INFINITY);
+  const since = secondsOf('failed').filter((seconds) => seconds < lastReset);
   return since.length === 0
     ? NO_FAILURES
     : { count: since.length, lastSecondsAgo: Math.min(...since) };
 }
 
-function markOf(row: Row): Mark {
+/** Dispatches of all beads that failed or may have, since the last one that went well. */
+export interface Misses {
+  count: number;
+  /** How many different beads that were. */
+  beads: number;
+  /** Seconds since the last of them. */
+  lastSecondsAgo: number | undefined;
+}
+
+export const NO_MISSES: Misses = { count: 0, beads: 0, lastSecondsAgo: undefined };
+
+/** Far more than the breaker needs to open, and few enough to read in no time. */
+const RECENT_EVENTS = 100;
+/** Older outcomes say nothing of today's BeadBoard. */
+const RECENT_HOURS = 24;
+
+/** UUIDv7 ids keep the order within a second. */
+const RECENT_SQL = `
+  SELECT ${EVENT_COLUMNS} FROM events
+   WHERE created_at > CURRENT_TIMESTAMP() - INTERVAL ${RECENT_HOURS} HOUR AND actor = ?
+   ORDER BY created_at DESC, id DESC LIMIT ${RECENT_EVENTS}`;
+
+export async function readMisses(session: Session): Promise<Misses> {
+  return countMisses((await session.query(RECENT_SQL, [DISPATCHER])).map(pastEventOf));
+}
+
+/** @param events newest first. */
+export function countMisses(events: readonly PastEvent[]): Misses {
+  const lastSuccess = events.findIndex(({ kind }) => kind === 'dispatched');
+  const misses = events
+    .slice(0, lastSuccess === -1 ? undefined : lastSuccess)
+    .filter(({ kind }) => kind === 'failed' || kind === 'unknown');
   return {
-    kind: row['kind'] === 'failed' ? 'failed' : 'reset',
-    secondsAgo: Number(row['seconds_ago']),
+    count: misses.length,
+    beads: new Set(misses.map(({ beadId }) => beadId)).size,
+    lastSecondsAgo: misses[0]?.secondsAgo,
   };
 }

@@ -1,17 +1,26 @@
-import { BEAD_COLUMNS, parseBead, type Bead } from './bead.ts';
-import { NO_FAILURES, readFailures, type Failures } from './history.ts';
+import { BEAD_SELECT, parseBead, type Bead } from './bead.ts';
+import {
+  NO_FAILURES,
+  NO_MISSES,
+  readFailures,
+  readMisses,
+  type Failures,
+  type Misses,
+} from './history.ts';
 import type { Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
-import { STEP_KEY } from './step.ts';
 import { fromSqlTime } from './time.ts';
 
 /**
  * The one read of a tick: all beads of the sentinel that are open or in progress. When none is open
- * that is the only query; else two more ask what the open ones wait for and how often they failed.
+ * that is the only query; else three more ask what the open ones wait for and what failed before.
  */
 
 /** Why bd would not call a bead ready, as far as a row of its own does not tell. */
-export type Waiting = 'blocked' | 'parent-deferred';
+export type Waiting = 'blocked' | 'parent-deferred' | 'notes-full';
+
+/** A claim, a failure of 500 characters of up to 4 bytes, and a block must fit. */
+const NOTES_ROOM_BYTES = 2_300;
 
 /** An open bead with all that a decision about it needs. */
 export interface Candidate {
@@ -30,6 +39,8 @@ export interface Look {
   now: Date;
   open: Candidate[];
   inProgress: Bead[];
+  /** What failed last, over all beads; not read when no bead is open. */
+  misses: Misses;
   /** Rows that do not parse; they are skipped, and the tick goes on. */
   bad: BadRow[];
 }
@@ -50,6 +61,7 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
   return {
     now,
     open: await withHistory(session, schema, open, blocked),
+    misses: open.length === 0 ? NO_MISSES : await readMisses(session),
     inProgress: beads.filter(({ status }) => status === 'in_progress'),
     bad,
   };
@@ -57,8 +69,7 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
 
 function beadsSql({ hasIsBlocked }: Schema): string {
   return `
-    SELECT ${BEAD_COLUMNS.join(', ')},
-           JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step,
+    SELECT ${BEAD_SELECT},
            ${hasIsBlocked ? 'is_blocked' : 'NULL'} AS is_blocked,
            UTC_TIMESTAMP(6) AS server_time
       FROM issues
@@ -77,13 +88,14 @@ async function withHistory(
   if (!schema.hasIsBlocked) await addBlockedByView(session, ids, blocked);
   const deferred = await readChildrenOfDeferred(session, schema, ids);
   const failures = await readFailures(session, ids);
+  const waitingOf = (bead: Bead): Waiting | undefined => {
+    if (deferred.has(bead.id)) return 'parent-deferred';
+    if (blocked.has(bead.id)) return 'blocked';
+    return bead.notesBytes + NOTES_ROOM_BYTES > schema.textBytes ? 'notes-full' : undefined;
+  };
   return open.map((bead) => ({
     bead,
-    waiting: deferred.has(bead.id)
-      ? 'parent-deferred'
-      : blocked.has(bead.id)
-        ? 'blocked'
-        : undefined,
+    waiting: waitingOf(bead),
     failures: failures.get(bead.id) ?? NO_FAILURES,
   }));
 }

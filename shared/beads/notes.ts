@@ -19,14 +19,20 @@ export const failedNote = (reason: string, httpStatus: number | undefined) =>
     ? `dispatch failed: ${oneLine(reason)}`
     : `dispatch failed HTTP ${httpStatus}: ${oneLine(reason)}`;
 
+/** There was no room: BeadBoard's 409, and the agent service's 429, which arrives as a 502. */
+export const BUSY_NOTE = /^dispatch failed HTTP (409|502): .*(agent is busy|queue full)/i;
+
 export const unconfirmedNote = (reason: string) => `dispatch outcome unknown: ${oneLine(reason)}`;
 
 export const givenUpNote = (attempts: number) => `dispatch given up after ${attempts} attempts`;
 
 export const releasedNote = () => 'reaper: claimed but never handed out — open again';
 
-export const reapedNote = (ageMinutes: number, thresholdMinutes: number) =>
-  `reaper: no progress for ${ageMinutes}m (threshold ${thresholdMinutes}m) — blocking`;
+/** @param evidence what the agent service said of the job, where it was asked. */
+export const reapedNote = (ageMinutes: number, thresholdMinutes: number, evidence?: string) =>
+  `reaper: no progress for ${ageMinutes}m (threshold ${thresholdMinutes}m) — blocking${
+    evidence === undefined ? '' : `: ${oneLine(evidence)}`
+  }`;
 
 /** One line without control characters, at most 500 characters long. */
 export function oneLine(text: string): string {

@@ -39,13 +39,15 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   events: ['id', 'issue_id', 'event_type', 'actor', 'old_value', 'new_value', 'created_at'],
   dependencies: ['issue_id', 'type'],
   labels: ['issue_id', 'label'],
+  local_metadata: ['key', 'value'],
 };
 
 const COLUMNS_SQL = `
   SELECT table_name AS t, column_name AS c, data_type AS d
     FROM information_schema.columns
    WHERE table_schema = DATABASE()
-     AND table_name IN ('issues', 'events', 'dependencies', 'labels', 'leases', 'ready_issues')`;
+     AND table_name IN ('issues', 'events', 'dependencies', 'labels', 'leases',
+                        'local_metadata', 'ready_issues')`;
 
 /**
  * Asks the database for its columns, in one query.
@@ -57,6 +59,18 @@ export async function readSchema(session: Session): Promise<Schema> {
     types.set(`${String(t)}.${String(c)}`, String(d).toLowerCase());
   }
   return schemaOf(types, session.describe());
+}
+
+/**
+ * Came with the claim rules of bd after 1.0.5, together with the table `leases`. A transition looks
+ * for it too, because any bd command may migrate the database under a running function.
+ */
+export const NEWER_COLUMN = 'row_lock';
+
+export function tooNew(where: string): DatabaseSchemaError {
+  return new DatabaseSchemaError(
+    `${where} has the claim rules of a bd newer than 1.0.5 (row_lock, leases), which this version does not write yet. Nothing was changed.`,
+  );
 }
 
 /**
@@ -72,20 +86,14 @@ export function schemaOf(types: ReadonlyMap<string, string>, where: string): Sch
   );
   const hasIsBlocked = types.has('issues.is_blocked');
   if (dependsOn === undefined) missing.push('dependencies.depends_on_issue_id');
-  if (!hasIsBlocked && !types.has('ready_issues.id')) missing.push('issues.is_blocked');
+  if (!hasIsBlocked && !types.has('ready_issues.id')) missing.push('the view ready_issues');
   if (missing.length > 0 || dependsOn === undefined) {
     throw new DatabaseSchemaError(
       `${where} is not a bd database: ${missing.slice(0, 5).join(', ')} not found. ` +
         'Check the database name, and that bd init has run there.',
     );
   }
-  const tooNew = ['issues.row_lock', 'leases.issue_id'].filter((name) => types.has(name));
-  if (tooNew.length > 0) {
-    throw new DatabaseSchemaError(
-      `${where} has ${tooNew.join(' and ')}, the claim rules of a bd newer than 1.0.5, ` +
-        'which this version does not write yet. Nothing was changed.',
-    );
-  }
+  if (types.has(`issues.${NEWER_COLUMN}`) || types.has('leases.issue_id')) throw tooNew(where);
   const long =
     types.get('issues.notes') === 'longtext' && types.get('events.new_value') === 'longtext';
   return { hasIsBlocked, dependsOn, textBytes: long ? Number.POSITIVE_INFINITY : TEXT_BYTES };

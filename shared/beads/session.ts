@@ -1,4 +1,9 @@
-import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
+import {
+  createConnection,
+  type Connection,
+  type QueryError,
+  type RowDataPacket,
+} from 'mysql2/promise';
 
 import {
   DatabaseAccessDeniedError,
@@ -7,6 +12,7 @@ import {
   DatabaseUnreachableError,
 } from '../errors.ts';
 import type { DatabaseSettings } from '../settings.ts';
+import { oneLine } from './notes.ts';
 
 /** A server in the same cluster answers in milliseconds; ten seconds mean that it is not there. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -125,6 +131,9 @@ function describe({ database, host, port }: DatabaseSettings): string {
   return `database ${database} on ${host}:${port}`;
 }
 
+/** Enough to tell what is wrong, too little to leak what is in the beads. */
+const MESSAGE_CHARACTERS = 200;
+
 /** Error numbers of MySQL as Dolt 1.88 uses them (tried; 1105 is Dolt's "unknown error"). */
 const UNKNOWN_DATABASE = 1049;
 const ACCESS_DENIED: ReadonlySet<unknown> = new Set([1044, 1045, 1142, 1370]);
@@ -132,14 +141,16 @@ const CONFLICT: ReadonlySet<unknown> = new Set([1213, 1205]);
 const DUPLICATE_KEY = 1062;
 const MISSING: ReadonlySet<unknown> = new Set([1054, 1146]);
 
-function translate(error: unknown, settings: DatabaseSettings): Error {
-  if (!(error instanceof Error)) return new DatabaseStatementError(String(error));
-  const { errno, code, sqlState, fatal, message } = error as Error & {
-    errno?: number;
-    code?: string;
-    sqlState?: string;
-    fatal?: boolean;
-  };
+/** A server that is going down still answers, in these words. */
+const GOING_DOWN = /context canceled|connection was killed|server shutdown/i;
+
+function translate(error: unknown, settings: DatabaseSettings): unknown {
+  if (!(error instanceof Error)) return error;
+  const { errno, code, sqlState, fatal }: Partial<QueryError> = error;
+  // Neither the server's nor the network's: a mistake of ours, to be shown as it is.
+  if (errno === undefined && code === undefined && fatal !== true) return error;
+  // The server repeats in its messages what it was given, up to whole notes.
+  const message = oneLine(error.message).slice(0, MESSAGE_CHARACTERS);
   const where = describe(settings);
   const cause = { cause: error };
   if (CONFLICT.has(errno) || sqlState === '40001') return new ConflictError(message, cause);
@@ -159,7 +170,7 @@ function translate(error: unknown, settings: DatabaseSettings): Error {
   if (MISSING.has(errno) || /could not be found|table not found/.test(message)) {
     return new DatabaseSchemaError(`${where} is not the schema it was: ${message}`, cause);
   }
-  if (fatal === true || sqlState === undefined || code === 'PROTOCOL_SEQUENCE_TIMEOUT') {
+  if (fatal === true || sqlState === undefined || GOING_DOWN.test(message)) {
     return new DatabaseUnreachableError(
       `${where} does not answer: ${message || code}. Check that the Dolt server runs and can be reached from here.`,
       cause,

@@ -1,12 +1,12 @@
 /**
- * The cell that makes a claim unique: the key `dispatch` of a bead's metadata holds
- * `<step>:<token>[:<about>]`, for example `dispatched:0198…:3f2a9c0d1e4b`.
+ * The cell that makes a claim unique: the key `beads_auto_dispatch` of a bead's metadata
+ * holds `<step>:<token>[:<about>]`, for example `dispatched:0198…`.
  *
  * Every transition writes a fresh token under this one key. Two writers that met the same row would
  * otherwise write equal cells, which Dolt merges, so that both would win (docs/decisions/0001).
  * The token is also the id of the transition's `events` row and of its CloudEvent.
  */
-export const STEP_KEY = 'dispatch';
+export const STEP_KEY = 'beads_auto_dispatch';
 
 const STEPS = [
   'claimed',

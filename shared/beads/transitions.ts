@@ -104,6 +104,8 @@ export interface Failure {
   reason: string;
   /** `undefined` when there was no answer. */
   httpStatus: number | undefined;
+  /** There was no room; it costs the bead no attempt and no rest. */
+  busy: boolean;
 }
 
 export interface RetryPolicy {
@@ -122,8 +124,8 @@ export function claim(looked: Bead, attempt: number): Transition {
             note: claimedNote(now),
             fact: { name: TRANSITIONS.claimed.event, data: { bead: summary(bead), attempt } },
           }),
-          // A bead that was here before may still have the intent of a claim that went wrong.
-          ...(bead.step === undefined ? {} : { intent: 'forget' }),
+          // Of an earlier claim that went wrong.
+          intent: 'forget',
         },
   );
 }
@@ -190,14 +192,14 @@ export function release(looked: Bead): Transition {
  */
 export function failed(
   { bead: claimed, token, attempt }: Claim,
-  { reason, httpStatus }: Failure,
+  { reason, httpStatus, busy }: Failure,
   { maxAttempts, backOff }: RetryPolicy,
 ): Transition {
   return of('failed', claimed, (bead, now) => {
     if (!isOf({ token }, bead)) return { leave: NOT_OURS };
-    const ours = bead.status === TRANSITIONS.failed.from;
-    const givesUp = ours && bead.assignee === claimed.assignee && attempt >= maxAttempts;
-    const wait = backOffMs(bead.id, attempt, backOff);
+    const ours = bead.status === TRANSITIONS.failed.from && bead.assignee === claimed.assignee;
+    const givesUp = ours && !busy && attempt >= maxAttempts;
+    const wait = busy ? 0 : backOffMs(bead.id, attempt, backOff);
     const failure: Change = {
       note: failedNote(reason, httpStatus),
       fact: {
@@ -207,7 +209,7 @@ export function failed(
           attempt,
           reason: oneLine(reason),
           httpStatus: httpStatus ?? null,
-          nextAttemptAt: givesUp ? null : new Date(now.getTime() + wait).toISOString(),
+          nextAttemptAt: givesUp || !ours ? null : new Date(now.getTime() + wait).toISOString(),
         },
       },
     };
@@ -242,7 +244,7 @@ export function reap(looked: Bead, stall: Stall): Transition {
       ? { leave: MOVED }
       : one('reaped', {
           to: TRANSITIONS.reaped.to,
-          note: reapedNote(ageMinutes, thresholdMinutes),
+          note: reapedNote(ageMinutes, thresholdMinutes, jobState && `job ${jobId} is ${jobState}`),
           fact: {
             name: TRANSITIONS.reaped.event,
             data: {

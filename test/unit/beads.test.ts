@@ -55,8 +55,8 @@ describe('the step cell', () => {
 });
 
 describe('failures', () => {
-  const failed = (secondsAgo: number) => ({ kind: 'failed', secondsAgo }) as const;
-  const reset = (secondsAgo: number) => ({ kind: 'reset', secondsAgo }) as const;
+  const failed = (secondsAgo: number) => ({ beadId: 'a', kind: 'failed', secondsAgo }) as const;
+  const reset = (secondsAgo: number) => ({ beadId: 'a', kind: 'reset', secondsAgo }) as const;
 
   it('count from the last reset on, in whatever order they come', () => {
     expect(countFailures([])).toEqual(NO_FAILURES);
@@ -100,6 +100,8 @@ describe('a row', () => {
     ephemeral: null,
     is_template: 1,
     step: null,
+    notes_bytes: 0,
+    metadata_type: 'OBJECT',
   };
 
   it('becomes a bead', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decide, roomFor, type Policy } from '../../functions/dispatch/decide.ts';
 import { backOffMs } from '../../shared/beads/back-off.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
-import { NO_FAILURES, type Failures } from '../../shared/beads/history.ts';
+import { NO_FAILURES, NO_MISSES, type Failures } from '../../shared/beads/history.ts';
 import type { Candidate } from '../../shared/beads/look.ts';
 
 const now = new Date('2026-11-21T10:00:00Z');
@@ -13,6 +13,8 @@ const policy: Policy = {
   maxDispatchesPerTick: 10,
   maxInFlight: undefined,
 };
+
+const misses = NO_MISSES;
 
 function candidate(fields: Partial<Bead> = {}, rest: Partial<Candidate> = {}): Candidate {
   const bead: Bead = {
@@ -29,14 +31,16 @@ function candidate(fields: Partial<Bead> = {}, rest: Partial<Candidate> = {}): C
     ephemeral: false,
     template: false,
     step: undefined,
-    jobId: undefined,
+    hasForeignMetadata: false,
+    notesBytes: 0,
+    job: undefined,
     ...fields,
   };
   return { bead, waiting: undefined, failures: NO_FAILURES, ...rest };
 }
 
 function decideOn(...open: Candidate[]) {
-  return decide({ now, open, inProgress: [], bad: [] }, policy);
+  return decide({ now, open, inProgress: [], misses, bad: [] }, policy);
 }
 
 describe('decide', () => {
@@ -47,7 +51,7 @@ describe('decide', () => {
       candidate({ id: 'waits' }, { waiting: 'blocked' }),
     ];
     const bad = [{ id: 'bad', problem: 'priority: too big' }];
-    const { eligible, left } = decide({ now, open, inProgress: [], bad }, policy);
+    const { eligible, left } = decide({ now, open, inProgress: [], misses, bad }, policy);
     expect(eligible.map(({ bead }) => bead.id)).toEqual(['ok']);
     expect(left).toEqual([
       { id: 'bad', reason: 'its row does not parse: priority: too big' },

@@ -20,7 +20,9 @@ function updated(secondsAgo: number): Bead {
     ephemeral: false,
     template: false,
     step: { name: 'dispatched', token: 't' },
-    jobId: '3f2a9c0d1e4b',
+    hasForeignMetadata: false,
+    notesBytes: 0,
+    job: { id: '3f2a9c0d1e4b', from: 'beadboard' },
   };
 }
 

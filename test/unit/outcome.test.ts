@@ -18,7 +18,8 @@ describe("BeadBoard's answers", () => {
     [500, error('Claude agent service is not configured')],
     [502, error('Queue full')],
     [502, error('Invalid token')],
-    [502, error('Agent service returned HTTP 500.')],
+    [502, error('Agent service returned HTTP 422.')],
+    [502, '{"error":[{"msg":"field required"}]}'],
     [302, ''],
     [404, '<html>'],
     [401, ''],
@@ -28,7 +29,7 @@ describe("BeadBoard's answers", () => {
       kind: 'refused',
       reason: body,
       httpStatus: status,
-      busy: status === 409,
+      busy: /busy|Queue full/.test(body),
     });
   });
 
@@ -43,7 +44,9 @@ describe("BeadBoard's answers", () => {
     [502, error('terminated')],
     [502, error('This operation was aborted')],
     [502, error('Failed to reach claude-agent-service.')],
+    [502, error('Agent service returned HTTP 500.')],
     [502, error('Agent service returned HTTP 504.')],
+    [200, '{"job_id":"a:b\\nreaper: no"}'],
     [502, '<html>Bad Gateway</html>'],
     [503, error('upstream connect error')],
     [504, ''],

@@ -64,6 +64,8 @@ export class FunctionProcess {
   /** Any other request. */
   async send(headers: Readonly<Record<string, string>>, body?: string): Promise<Response> {
     return await fetch(this.url, {
+      // A tick that hangs fails its test with a word of its own.
+      signal: AbortSignal.timeout(60_000),
       method: 'POST',
       headers,
       ...(body === undefined ? {} : { body }),

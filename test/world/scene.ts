@@ -52,9 +52,11 @@ export class Scene {
     return await Scene.around(database);
   }
 
-  /** @param database one that is there already, for example made by a real bd. */
-  static async around(database: string): Promise<Scene> {
-    const port = inject('doltPort');
+  /**
+   * @param database one that is there already, for example made by a real bd.
+   * @param port of the server it is on; the shared one by default.
+   */
+  static async around(database: string, port = inject('doltPort')): Promise<Scene> {
     const tracker = await Tracker.open(port, database);
     const settings = { host: HOST, port, user: 'root', password: undefined, database, tls: false };
     const board = await BeadBoardStandIn.start((id) => tracker.find(id), 10);
@@ -104,7 +106,7 @@ export class Scene {
     const relaySettings = { sink: this.sink.url, project, function: name, extensions: {} };
     const relay = new Relay(relaySettings, traceparent, log);
     try {
-      return await run({ log, relay, traceparent });
+      return await run({ log, relay, traceparent, isStopping: () => false });
     } finally {
       await relay.settle();
     }

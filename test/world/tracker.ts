@@ -113,6 +113,13 @@ export class Tracker {
     });
   }
 
+  /** `bd delete`: the bead goes with all its history. */
+  async remove(id: string): Promise<void> {
+    await this.#commit(`bd: delete ${id}`, async () => {
+      await this.#connection.query('DELETE FROM issues WHERE id = ?', [id]);
+    });
+  }
+
   /** Moves the last change of a bead into the past, instead of waiting for it to get old. */
   async age(id: string, minutes: number): Promise<void> {
     await this.#commit(`age ${id}`, async () => {
@@ -222,9 +229,10 @@ export class Tracker {
     await this.#connection.query('START TRANSACTION');
     await write();
     await this.#connection.query("CALL DOLT_ADD('issues', 'events', 'dependencies')");
-    await this.#connection.query("CALL DOLT_COMMIT('-m', ?, '--author', 'beads <beads@local>')", [
-      message,
-    ]);
+    await this.#connection.query(
+      "CALL DOLT_COMMIT('--skip-empty', '-m', ?, '--author', 'beads <beads@local>')",
+      [message],
+    );
     await this.#connection.query('COMMIT');
   }
 }

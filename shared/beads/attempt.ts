@@ -1,0 +1,131 @@
+import { v7 as uuidv7 } from 'uuid';
+
+import { issueJson, updateJson } from './bd-json.ts';
+import { BEAD_EXPRESSIONS, parseBead } from './bead.ts';
+import { DELETE_INTENT_SQL, forbidden, INSERT_INTENT_SQL, intentKey } from './intent.ts';
+import { appendNote } from './notes.ts';
+import { NEWER_COLUMN, tooNew, type Schema } from './schema.ts';
+import type { Row, Session } from './session.ts';
+import { formatStep, STEP_KEY } from './step.ts';
+import { fromSqlTime, toSqlTime } from './time.ts';
+import type { Change, Outcome, Transition } from './transition.ts';
+
+const READ_SQL = `
+  SELECT *, ${BEAD_EXPRESSIONS}, UTC_TIMESTAMP(6) AS server_time FROM issues WHERE id = ?`;
+const LABELS_SQL = 'SELECT label FROM labels WHERE issue_id = ? ORDER BY label';
+const UPDATE_SQL = `
+  UPDATE issues
+     SET status = ?, notes = ?, updated_at = ?, started_at = ?,
+         metadata = JSON_SET(COALESCE(metadata, JSON_OBJECT()), '$.${STEP_KEY}', ?)
+   WHERE id = ?`;
+const EVENT_SQL = `
+  INSERT INTO events (id, issue_id, event_type, actor, old_value, new_value)
+  VALUES (?, ?, ?, ?, ?, ?)`;
+const ADD_SQL = "CALL DOLT_ADD('issues', 'events')";
+const COMMIT_SQL = "CALL DOLT_COMMIT('-m', ?, '--author', ?)";
+
+/** One transition over all its tries; ids are minted once, so that a repeated try is the same one. */
+export class Attempt {
+  readonly #wanted: Transition;
+  readonly #schema: Schema;
+  readonly #ids: string[] = [];
+  #isRepeated = false;
+  #sent: Extract<Outcome, { done: true }> | undefined;
+
+  constructor(wanted: Transition, schema: Schema) {
+    this.#wanted = wanted;
+    this.#schema = schema;
+  }
+
+  async run(session: Session): Promise<Outcome> {
+    const { beadId, token, actor, message } = this.#wanted;
+    if (this.#isRepeated) await session.query('ROLLBACK');
+    this.#isRepeated = true;
+    await session.query('START TRANSACTION');
+    const row = (await session.query(READ_SQL, [beadId]))[0];
+    if (row === undefined) return await this.#leave(session, 'it is gone');
+    if (NEWER_COLUMN in row) throw tooNew(session.describe());
+    const parsed = parseBead(row);
+    if (!parsed.ok) return await this.#leave(session, parsed.problem);
+    const { bead } = parsed;
+    if (this.#sent !== undefined && bead.step?.token === token) {
+      await session.query('ROLLBACK');
+      return this.#sent;
+    }
+    const now = fromSqlTime(String(row['server_time'])) ?? new Date(Number.NaN);
+    const verdict = this.#wanted.decide(bead, now);
+    if ('leave' in verdict) return await this.#leave(session, verdict.leave);
+
+    const labels = (await session.query(LABELS_SQL, [beadId])).map(({ label }) => String(label));
+    const { after, entries } = this.#write(row, labels, verdict.changes, now);
+    const { step: name, about, intent } = verdict;
+    const step = formatStep({ name, token, ...(about === undefined ? {} : { about }) });
+    this.#sent = {
+      done: true,
+      bead,
+      events: entries.map(({ id, change }) => ({ ...change.fact, id, subject: beadId, at: now })),
+    };
+    await session.query(UPDATE_SQL, [
+      after.status,
+      after.notes,
+      after.updated_at,
+      after.started_at,
+      step,
+      beadId,
+    ]);
+    for (const { id, type, oldValue, newValue } of entries) {
+      await session.query(EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]);
+    }
+    if (intent === 'forget') await session.query(DELETE_INTENT_SQL, [intentKey(beadId)]);
+    if (intent === 'forbid') {
+      await session.query(INSERT_INTENT_SQL, [intentKey(beadId), forbidden(token)]);
+    }
+    await session.query(ADD_SQL);
+    await session.query(COMMIT_SQL, [message, `${actor} <beads@local>`]);
+    // Without this the session stays in a transaction that DOLT_COMMIT has opened anew, and every
+    // later read on the connection comes from that snapshot.
+    await session.query('COMMIT');
+    return this.#sent;
+  }
+
+  async #leave(session: Session, reason: string): Promise<Outcome> {
+    await session.query('ROLLBACK');
+    return { done: false, reason };
+  }
+
+  /** Applies the changes to the row one after the other and says what bd would record of each. */
+  #write(row: Row, labels: readonly string[], changes: readonly Change[], now: Date) {
+    const time = toSqlTime(now);
+    const after = {
+      status: String(row['status']),
+      notes: String(row['notes']),
+      updated_at: String(row['updated_at']),
+      started_at: row['started_at'] === null ? null : String(row['started_at']),
+    };
+    const entries = changes.map((change, index) => {
+      const oldValue = issueJson({ ...row, ...after }, labels);
+      after.notes = appendNote(after.notes, change.note);
+      after.updated_at = time;
+      if (change.to !== undefined) after.status = change.to;
+      if (change.to === 'in_progress') after.started_at ??= time;
+      const status = change.to === undefined ? undefined : { status: change.to };
+      if (index < changes.length - 1) this.#ids[index] ??= uuidv7();
+      return {
+        id: this.#ids[index] ?? this.#wanted.token,
+        change,
+        type: status === undefined ? 'updated' : 'status_changed',
+        oldValue: this.#fit(oldValue, { id: String(row['id']), status: String(row['status']) }),
+        newValue: this.#fit(updateJson({ notes: after.notes, ...status }), {
+          notes: change.note,
+          ...status,
+        }),
+      };
+    });
+    return { after, entries };
+  }
+
+  /** bd 1.0.2 holds event values in TEXT; what does not fit is told in short. */
+  #fit(json: string, short: Readonly<Record<string, string>>): string {
+    return Buffer.byteLength(json) <= this.#schema.textBytes ? json : updateJson(short);
+  }
+}

@@ -1,0 +1,170 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { BeadBoard } from '../shared/beadboard/beadboard.ts';
+import { BeadsDatabase } from '../shared/beads/beads.ts';
+import { createDatabase } from './world/database.ts';
+import { DatabaseProxy } from './world/database-proxy.ts';
+import { DoltServer } from './world/dolt.ts';
+import { FunctionProcess } from './world/function.ts';
+import { HttpStandIn, type Reply } from './world/http-stand-in.ts';
+import { Scene } from './world/scene.ts';
+
+/** Parts that stall, restart, break off or talk nonsense while a tick runs. */
+describe('a database', () => {
+  let scene: Scene;
+  let proxy: DatabaseProxy;
+  let database: BeadsDatabase;
+  beforeEach(async () => {
+    scene = await Scene.open();
+    proxy = await DatabaseProxy.start(scene.settings.port);
+    database = new BeadsDatabase({ ...scene.settings, port: proxy.port }, 'agent');
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+  });
+  afterEach(async () => {
+    await proxy.stop();
+    await scene.close();
+  });
+
+  const expectDispatchedOnce = async () => {
+    const { status, notes } = await scene.tracker.show('code-a1');
+    expect(status).toBe('in_progress');
+    expect(notes.match(/claimed/g)).toHaveLength(1);
+    expect(notes.match(/dispatched: job=/g)).toHaveLength(1);
+    expect(scene.board.posts).toEqual(['code-a1']);
+    expect(scene.sink.typesOf()).toEqual(['dispatch.claimed.v1', 'dispatch.dispatched.v1']);
+  };
+
+  it.each(['DOLT_COMMIT', 'UPDATE issues', 'START TRANSACTION'])(
+    'that loses the connection at the answer to every first %s is asked again, not doubled',
+    async (word) => {
+      const seen = new Set<string>();
+      proxy.onHeld = () => proxy.breakConnections();
+      proxy.onStatement = (sql) => {
+        const kind = `${scene.board.posts.length}:${word}`;
+        if (!sql.includes(word) || seen.has(kind)) return 'through';
+        seen.add(kind);
+        return 'hold-answer';
+      };
+
+      expect(await scene.dispatch({ database })).toMatchObject({ dispatched: 1 });
+
+      expect(seen.size).toBe(2);
+      await expectDispatchedOnce();
+    },
+  );
+
+  it('that drops idle connections during a long POST loses nothing', async () => {
+    scene.board.onPost = () => {
+      proxy.breakConnections();
+      return undefined;
+    };
+    expect(await scene.dispatch({ database })).toMatchObject({ dispatched: 1 });
+    await expectDispatchedOnce();
+  });
+
+  it('that goes silent in the middle of a claim is given up, and asked again', async () => {
+    let isSilent = false;
+    proxy.onStatement = (sql) => {
+      if (isSilent || !sql.includes('UPDATE issues')) return 'through';
+      isSilent = true;
+      return 'hold-statement';
+    };
+    expect(await scene.dispatch({ database })).toMatchObject({ dispatched: 1 });
+    await expectDispatchedOnce();
+  });
+});
+
+describe('a Dolt server', () => {
+  it('that restarts between the POST and the record loses nothing', async () => {
+    const dolt = await DoltServer.start();
+    try {
+      await createDatabase(dolt.port, 'code', 49);
+      const scene = await Scene.around('code', dolt.port);
+      await scene.tracker.create('code-a1', { assignee: 'agent' });
+      let back: Promise<void> | undefined;
+      scene.board.onPost = async () => {
+        await dolt.stop('SIGKILL');
+        back = pause(1_000).then(() => dolt.restart());
+        return { status: 200, json: { job_id: '3f2a9c0d1e4b' } };
+      };
+
+      expect(await scene.dispatch()).toMatchObject({ dispatched: 1 });
+
+      await back;
+      const after = await Scene.around('code', dolt.port);
+      expect((await after.tracker.show('code-a1')).notes).toContain('dispatched: job=3f2a9c0d1e4b');
+      expect(scene.sink.typesOf()).toEqual(['dispatch.claimed.v1', 'dispatch.dispatched.v1']);
+      await after.close();
+      await Promise.all([scene.board.stop(), scene.sink.stop()]);
+    } finally {
+      await dolt.remove();
+    }
+  });
+});
+
+describe('a BeadBoard', () => {
+  const cases: Record<string, Reply> = {
+    'that answers garbage': { status: 200, text: '\u0000<<not json' },
+    'that names no job': { status: 200, json: { ok: true } },
+    'that sends a huge body': { status: 200, text: 'x'.repeat(5_000_000) },
+    'that never answers': 'silence',
+    'that hangs up': 'hangup',
+  };
+  it.each(Object.entries(cases))(
+    '%s is posted to once, and the claim is kept',
+    async (_, reply) => {
+      const scene = await Scene.open();
+      const board = await HttpStandIn.start(({ method }) =>
+        method === 'GET' ? { status: 200, json: { busy: false } } : reply,
+      );
+      try {
+        await scene.tracker.create('code-a1', { assignee: 'agent' });
+        const beadboard = new BeadBoard(board.url, 500);
+
+        expect(await scene.dispatch({ beadboard })).toMatchObject({ unconfirmed: 1 });
+        expect(await scene.dispatch({ beadboard })).toMatchObject({ eligible: 0 });
+
+        const { status, notes } = await scene.tracker.show('code-a1');
+        expect(status).toBe('in_progress');
+        expect(notes.split('\n')).toHaveLength(2);
+        expect(notes.length).toBeLessThan(700);
+      } finally {
+        await board.stop();
+        await scene.close();
+      }
+    },
+  );
+});
+
+describe('a function that is told to end', () => {
+  it('finishes its tick first, takes no new bead, and then ends', async () => {
+    const scene = await Scene.open();
+    try {
+      for (const id of ['code-a1', 'code-b2'])
+        await scene.tracker.create(id, { assignee: 'agent' });
+      const ending = await FunctionProcess.start('dispatch', {
+        BEADS_DOLT_SERVER_HOST: scene.settings.host,
+        BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
+        BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
+        BEADBOARD_URL: scene.board.url,
+        K_SINK: scene.sink.url,
+      });
+      let ended: Promise<void> | undefined;
+      scene.board.onPost = () => {
+        ended = ending.stop('SIGTERM');
+        return undefined;
+      };
+
+      expect(await ending.tick()).toBe(204);
+      await ended;
+
+      expect((await scene.tracker.show('code-a1')).notes).toContain('dispatched: job=');
+      expect((await scene.tracker.show('code-b2')).status).toBe('open');
+      expect(scene.sink.typesOf()).toEqual(['dispatch.claimed.v1', 'dispatch.dispatched.v1']);
+    } finally {
+      await scene.close();
+    }
+  });
+});
