@@ -7,7 +7,7 @@ DOLT := .tools/bin/dolt
 BUILT := dist/.built
 SOURCES := $(shell find functions shared -name '*.ts') tsconfig.json tsconfig.build.json package.json
 
-.PHONY: help setup demo dev test lint typecheck build docs format clean
+.PHONY: help setup demo dev test proofs lint typecheck build docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,6 +22,11 @@ dev: setup $(BUILT) ## the same world, kept up to play with by hand
 
 test: setup lint typecheck docs-check $(BUILT) ## everything, against a real Dolt server
 	@npm run --silent test
+
+proofs: setup $(BUILT) ## the long proofs: 200 races, 300 random histories, mutation tests
+	@RACE_ROUNDS=200 npm run --silent test -- test/claim-race.test.ts
+	@PROPERTY_RUNS=300 npm run --silent test -- test/properties.test.ts
+	@npm run --silent mutation
 
 lint: $(NPM_READY) ## oxlint with types, prettier
 	@npm run --silent lint

@@ -8,7 +8,7 @@ import { claim } from '../shared/beads/transitions.ts';
 import { connectTo } from './world/database.ts';
 import { Scene } from './world/scene.ts';
 
-/** Enough to show it every time; docs/testing.md says what more rounds gave. */
+/** Enough to show it every time; `make proofs` has 200. */
 const DISPATCHERS = 50;
 const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 10);
 
@@ -21,7 +21,7 @@ describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
     await scene.close();
   });
 
-  it(`have exactly one winner in each of ${ROUNDS} rounds`, async () => {
+  it(`have exactly one winner in each of ${ROUNDS} rounds`, { timeout: 900_000 }, async () => {
     const sessions = await Promise.all(
       Array.from({ length: DISPATCHERS }, () => Session.open(scene.settings)),
     );
@@ -44,6 +44,9 @@ describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
         expect((await scene.tracker.show(id)).notes.match(/claimed/g)).toHaveLength(1);
         expect(await scene.tracker.eventsBy('beads-dispatcher', id)).toHaveLength(1);
       }
+      console.log(
+        `${ROUNDS} rounds of ${DISPATCHERS}: winners ${[...new Set(winners)].join(', ')}`,
+      );
       expect(winners).toEqual(Array.from({ length: ROUNDS }, () => 1));
     } finally {
       for (const session of sessions) session.close();

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { format } from 'prettier';
@@ -14,6 +14,15 @@ import { variables } from '../shared/settings.ts';
  */
 
 const ROOT = join(import.meta.dirname, '..');
+
+/** What others do to a bead; bd knows more, but this is what matters here. */
+const PEOPLE = [
+  '  [*] --> open: a person assigns it',
+  '  in_progress --> closed: the agent is done',
+  '  in_progress --> blocked: the agent gives up',
+  '  blocked --> open: a person reopens it',
+  '  closed --> [*]',
+];
 
 const TABLES: Record<string, () => string> = {
   settings: () =>
@@ -36,6 +45,12 @@ const TABLES: Record<string, () => string> = {
         code(event),
       ]),
     ),
+  diagram: () => {
+    const arrows = Object.entries(TRANSITIONS).map(
+      ([step, { from, to }]) => `  ${from} --> ${to}: ${step}`,
+    );
+    return ['```mermaid', 'stateDiagram-v2', ...arrows, ...PEOPLE, '```'].join('\n');
+  },
   events: () =>
     table(
       ['type', 'data', 'when'],
@@ -47,7 +62,7 @@ const TABLES: Record<string, () => string> = {
     ),
 };
 
-const PAGES = ['README.md', 'docs/architecture.md'];
+const PAGES = ['README.md', 'docs/architecture.md', 'docs/state-machine.md'];
 
 const check = process.argv.includes('--check');
 const drifted: string[] = [];
@@ -66,7 +81,26 @@ for (const page of PAGES) {
 if (drifted.length > 0) {
   console.log(`${check ? 'out of date (make docs mends it)' : 'written'}: ${drifted.join(', ')}`);
 }
-process.exitCode = check && drifted.length > 0 ? 1 : 0;
+for (const missing of unprovenInvariants()) {
+  console.log(`docs/invariants.md names a test that is not there: ${missing}`);
+  process.exitCode = 1;
+}
+if (check && drifted.length > 0) process.exitCode = 1;
+
+/** Every invariant names a test by the first words of its title, in the last column. */
+function unprovenInvariants(): string[] {
+  const rows = readFileSync(join(ROOT, 'docs/invariants.md'), 'utf8').matchAll(
+    /^\| \d+ .*\| `([^`]+)`\s*\|$/gm,
+  );
+  const folder = join(ROOT, 'test');
+  const tests = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
+    .join('\n');
+  const titles = [...rows].map(([, title]) => title ?? '');
+  if (titles.length === 0) return ['(no invariant was found at all)'];
+  return titles.filter((title) => !tests.includes(title));
+}
 
 function render(name: string): string {
   const make = TABLES[name];

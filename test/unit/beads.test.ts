@@ -3,7 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { issueJson, updateJson } from '../../shared/beads/bd-json.ts';
 import { parseBead } from '../../shared/beads/bead.ts';
 import { countFailures, NO_FAILURES } from '../../shared/beads/history.ts';
-import { appendNote, failedNote, oneLine } from '../../shared/beads/notes.ts';
+import {
+  appendNote,
+  claimedNote,
+  dispatchedNote,
+  failedNote,
+  givenUpNote,
+  oneLine,
+  reapedNote,
+  releasedNote,
+  unconfirmedNote,
+} from '../../shared/beads/notes.ts';
 import { schemaOf } from '../../shared/beads/schema.ts';
 import { formatStep, parseStep } from '../../shared/beads/step.ts';
 import { fromSqlTime, toIsoSeconds, toSqlTime } from '../../shared/beads/time.ts';
@@ -28,6 +38,19 @@ describe('notes', () => {
     expect(failedNote('{"error":"x"}', 400)).toBe('dispatch failed HTTP 400: {"error":"x"}');
     expect(failedNote('connect ECONNREFUSED', undefined)).toBe(
       'dispatch failed: connect ECONNREFUSED',
+    );
+  });
+
+  it('are worded as people search for them', () => {
+    const at = new Date('2026-11-21T10:00:00.999Z');
+    expect(claimedNote(at)).toBe('auto-dispatcher claimed at 2026-11-21T10:00:00Z');
+    expect(dispatchedNote('3f2a')).toBe('dispatched: job=3f2a');
+    expect(unconfirmedNote('a\nb')).toBe('dispatch outcome unknown: a b');
+    expect(givenUpNote(5)).toBe('dispatch given up after 5 attempts');
+    expect(releasedNote()).toBe('reaper: claimed but never handed out — open again');
+    expect(reapedNote(31, 30)).toBe('reaper: no progress for 31m (threshold 30m) — blocking');
+    expect(reapedNote(31, 30, 'job x is lost')).toBe(
+      'reaper: no progress for 31m (threshold 30m) — blocking: job x is lost',
     );
   });
 
@@ -84,26 +107,26 @@ describe("bd's JSON", () => {
   });
 });
 
-describe('a row', () => {
-  const good = {
-    id: 'code-a1',
-    title: 'A bead',
-    status: 'open',
-    priority: 2,
-    issue_type: 'task',
-    assignee: 'agent',
-    acceptance_criteria: '\u00a0\n',
-    notes: '',
-    updated_at: '2026-11-21 10:00:00',
-    defer_until: null,
-    pinned: 0,
-    ephemeral: null,
-    is_template: 1,
-    step: null,
-    notes_bytes: 0,
-    metadata_type: 'OBJECT',
-  };
+const good = {
+  id: 'code-a1',
+  title: 'A bead',
+  status: 'open',
+  priority: 2,
+  issue_type: 'task',
+  assignee: 'agent',
+  acceptance_criteria: '\u00a0\n',
+  notes: '',
+  updated_at: '2026-11-21 10:00:00',
+  defer_until: null,
+  pinned: 0,
+  ephemeral: null,
+  is_template: 1,
+  step: null,
+  notes_bytes: 0,
+  metadata_type: 'OBJECT',
+};
 
+describe('a row', () => {
   it('becomes a bead', () => {
     expect(parseBead(good)).toMatchObject({
       ok: true,
@@ -117,6 +140,34 @@ describe('a row', () => {
       id: 'code-a1',
       problem: expect.stringMatching(/priority: .*; updated_at: "never" is not a time/),
     });
+  });
+});
+
+describe('the job of a bead', () => {
+  const jobIn = (...notes: string[]) => {
+    const parsed = parseBead({ ...good, notes: notes.join('\n') });
+    return parsed.ok ? parsed.bead.job : parsed.problem;
+  };
+  const claimed = 'auto-dispatcher claimed at 2026-11-21T10:00:00Z';
+
+  it('is what BeadBoard named, whatever the agent noted', () => {
+    expect(jobIn(claimed, 'dispatched: job=3f2a', 'claimed by agent 000000000000')).toEqual({
+      id: '3f2a',
+      from: 'beadboard',
+    });
+  });
+
+  it('is what the agent noted, if that can be an id', () => {
+    expect(jobIn(claimed, 'claimed by agent 0123456789ab')).toEqual({
+      id: '0123456789ab',
+      from: 'agent',
+    });
+    expect(jobIn(claimed, 'claimed by agent <job_id>')).toBeUndefined();
+  });
+
+  it('belongs to the newest claim', () => {
+    expect(jobIn(claimed, 'dispatched: job=old', claimed)).toBeUndefined();
+    expect(jobIn('claimed by agent 0123456789ab')).toMatchObject({ id: '0123456789ab' });
   });
 });
 

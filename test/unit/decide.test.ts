@@ -60,6 +60,51 @@ describe('decide', () => {
     ]);
   });
 
+  it.each<[string, Partial<Bead>, Partial<Candidate>]>([
+    ['it has no acceptance criteria', { hasAcceptanceCriteria: false }, {}],
+    ['it is pinned', { pinned: true }, {}],
+    ['it is a template', { template: true }, {}],
+    ['it is ephemeral', { ephemeral: true }, {}],
+    ['its metadata has something else where a claim goes', { hasForeignMetadata: true }, {}],
+    ['its notes are full', {}, { waiting: 'notes-full' }],
+    ['its parent is deferred', {}, { waiting: 'parent-deferred' }],
+    ['an open bead blocks it', {}, { waiting: 'blocked' }],
+    ...['gate', 'molecule', 'message', 'merge-request', 'agent', 'role', 'rig'].map(
+      (type): [string, Partial<Bead>, Partial<Candidate>] => [
+        `it is a ${type}, not work`,
+        { type },
+        {},
+      ],
+    ),
+  ])('leaves a bead: %s', (reason, fields, rest) => {
+    expect(decideOn(candidate(fields, rest))).toMatchObject({
+      eligible: [],
+      left: [{ id: 'code-a1', reason }],
+      breaker: { kind: 'closed' },
+    });
+  });
+
+  it('takes none while the breaker is open, and the best one when it is half open', () => {
+    const open = [candidate({ id: 'b' }), candidate({ id: 'a' })];
+    const withMisses = (lastSecondsAgo: number) =>
+      decide(
+        { now, open, inProgress: [], bad: [], misses: { count: 5, beads: 3, lastSecondsAgo } },
+        policy,
+      );
+    const reason = 'the last 5 dispatches failed; all rest for another 80 s';
+    expect(withMisses(100)).toMatchObject({
+      eligible: [],
+      left: [
+        { id: 'a', reason },
+        { id: 'b', reason },
+      ],
+    });
+    expect(withMisses(180)).toMatchObject({
+      eligible: [{ bead: { id: 'a' } }],
+      left: [{ id: 'b', reason: 'the last dispatches failed; one bead goes first, to see' }],
+    });
+  });
+
   it('orders by priority, then by the last change, then by id', () => {
     const earlier = new Date(now.getTime() - 1000);
     const { eligible } = decideOn(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { ageMinutesOf, judge } from '../../functions/reap/judge.ts';
+import { ageMinutesOf, isWorthAsking, judge } from '../../functions/reap/judge.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 
 const now = new Date('2026-11-21T10:00:00Z');
@@ -41,6 +41,25 @@ describe('judge', () => {
       jobId: '3f2a9c0d1e4b',
       jobState: undefined,
     });
+  });
+
+  it('asks only about a job that is known, and not right after it was touched', () => {
+    expect(isWorthAsking(updated(119), now)).toBe(false);
+    expect(isWorthAsking(updated(120), now)).toBe(true);
+    expect(isWorthAsking({ ...updated(120), job: undefined }, now)).toBe(false);
+  });
+
+  it('does not wait for the threshold when the job has ended, but for a grace', () => {
+    expect(judge(updated(119), 'lost', now, 30)).toEqual({
+      kind: 'leave',
+      reason: 'it was updated 1 minutes ago',
+    });
+    expect(judge(updated(120), 'lost', now, 30)).toMatchObject({
+      kind: 'block',
+      ageMinutes: 2,
+      jobState: 'lost',
+    });
+    expect(judge(updated(120), undefined, now, 30).kind).toBe('leave');
   });
 
   it.each(['queued', 'running'])('leaves a bead whose job is %s', (state) => {

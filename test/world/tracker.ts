@@ -87,6 +87,33 @@ export class Tracker {
     await this.update(id, { notes: notes === '' ? note : `${notes}\n${note}` }, actor);
   }
 
+  /** A note that cannot overwrite one that comes at the same moment; bd's own can. */
+  async appendNote(id: string, note: string, actor = 'person'): Promise<void> {
+    await this.#commit(`bd: update ${id}`, async () => {
+      await this.#connection.query(
+        `UPDATE issues SET notes = CONCAT(notes, IF(notes = '', '', '\n'), ?),
+                updated_at = UTC_TIMESTAMP() WHERE id = ?`,
+        [note, id],
+      );
+      await this.#record(id, 'updated', actor, '{}', JSON.stringify({ notes: note }));
+    });
+  }
+
+  /** Does it again when a tick was faster, as a person does whose bd command failed. */
+  async retrying(act: () => Promise<void>): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await act();
+        return;
+      } catch (error) {
+        const isConflict =
+          error instanceof Error && error.message.includes('serialization failure');
+        if (!isConflict || tries === 20) throw error;
+        await this.#connection.query('ROLLBACK');
+      }
+    }
+  }
+
   /** `bd close`. */
   async closeBead(id: string, reason: string, actor = 'person'): Promise<void> {
     await this.#commit(`bd: close ${id}`, async () => {

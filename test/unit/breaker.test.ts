@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+
+import { breakerOf } from '../../functions/dispatch/breaker.ts';
+import { countMisses, NO_MISSES, pastEventOf, type PastEvent } from '../../shared/beads/history.ts';
+import { judgeOrphan } from '../../shared/settle-orphans.ts';
+
+describe('the breaker', () => {
+  it('opens with the fifth miss of at least three beads', () => {
+    expect(breakerOf(NO_MISSES)).toEqual({ kind: 'closed' });
+    expect(breakerOf({ count: 4, beads: 3, lastSecondsAgo: 0 })).toEqual({ kind: 'closed' });
+    expect(breakerOf({ count: 9, beads: 2, lastSecondsAgo: 0 })).toEqual({ kind: 'closed' });
+    expect(breakerOf({ count: 5, beads: 3, lastSecondsAgo: 0 })).toEqual({
+      kind: 'open',
+      misses: 5,
+      restSeconds: 180,
+    });
+  });
+
+  it('rests twice as long with each further miss, a quarter of an hour at most', () => {
+    const rest = (count: number) => breakerOf({ count, beads: 3, lastSecondsAgo: 10 });
+    expect(rest(6)).toMatchObject({ restSeconds: 350 });
+    expect(rest(7)).toMatchObject({ restSeconds: 710 });
+    expect(rest(8)).toMatchObject({ restSeconds: 890 });
+    expect(rest(5000)).toMatchObject({ restSeconds: 890 });
+  });
+
+  it('lets one try when the rest is over', () => {
+    expect(breakerOf({ count: 5, beads: 3, lastSecondsAgo: 179 }).kind).toBe('open');
+    expect(breakerOf({ count: 5, beads: 3, lastSecondsAgo: 180 })).toEqual({ kind: 'half-open' });
+  });
+});
+
+describe('misses', () => {
+  const event = (beadId: string, kind: PastEvent['kind'], secondsAgo = 1): PastEvent => ({
+    beadId,
+    kind,
+    secondsAgo,
+  });
+
+  it('count back to the last success, and a lack of room is none', () => {
+    expect(countMisses([])).toEqual({ count: 0, beads: 0, lastSecondsAgo: undefined });
+    expect(
+      countMisses([
+        event('a', 'none', 3),
+        event('a', 'failed', 5),
+        event('b', 'busy', 6),
+        event('b', 'unknown', 7),
+        event('a', 'failed', 8),
+        event('c', 'dispatched', 9),
+        event('c', 'failed', 10),
+      ]),
+    ).toEqual({ count: 3, beads: 2, lastSecondsAgo: 5 });
+  });
+});
+
+describe('a past event', () => {
+  const row = {
+    issue_id: 'code-a1',
+    event_type: 'updated',
+    actor: 'beads-dispatcher',
+    newest_note: '',
+    tail: '"}',
+    has_assignee: 0,
+    seconds_ago: 7,
+  };
+  const open = { event_type: 'status_changed', tail: '"status":"open"}' };
+
+  it.each([
+    [{ ...open, newest_note: 'dispatch failed HTTP 500: x' }, 'failed'],
+    [
+      { ...open, newest_note: 'dispatch failed HTTP 409: {\\"error\\":\\"Agent is busy\\"}' },
+      'busy',
+    ],
+    [{ ...open, newest_note: 'dispatch failed HTTP 502: {\\"error\\":\\"Queue full\\"}' }, 'busy'],
+    [{ ...open, newest_note: 'dispatch failed HTTP 400: the queue full of eels' }, 'failed'],
+    [{ event_type: 'status_changed', tail: '"status":"in_progress"}' }, 'none'],
+    [{ event_type: 'status_changed', tail: '"status":"blocked"}' }, 'none'],
+    [{ newest_note: 'dispatched: job=1"}' }, 'dispatched'],
+    [{ newest_note: 'dispatch outcome unknown: x"}' }, 'unknown'],
+    [{ newest_note: 'dispatch failed HTTP 500: x"}' }, 'none'],
+    [{ ...open, actor: 'beads-reaper' }, 'none'],
+    [{ ...open, actor: 'person' }, 'reset'],
+    [{ actor: 'person', event_type: 'reopened' }, 'reset'],
+    [{ actor: 'person', event_type: 'claimed' }, 'reset'],
+    [{ actor: 'person', has_assignee: 1 }, 'reset'],
+    [{ actor: 'person', newest_note: 'dispatched: job=1"}' }, 'none'],
+    [{ actor: 'person', event_type: 'closed', has_assignee: 1 }, 'none'],
+  ])('%j is %s', (fields, kind) => {
+    expect(pastEventOf({ ...row, ...fields })).toEqual({ beadId: 'code-a1', kind, secondsAgo: 7 });
+  });
+});
+
+describe('a claim without an outcome', () => {
+  it.each([
+    [{ alive: true, mayHavePosted: false }, 'leave'],
+    [{ alive: true, mayHavePosted: true }, 'leave'],
+    [{ alive: false, mayHavePosted: false }, 'release'],
+    [{ alive: false, mayHavePosted: true }, 'unconfirmed'],
+  ])('%j: %s', (evidence, verdict) => {
+    expect(judgeOrphan(evidence)).toBe(verdict);
+  });
+});
