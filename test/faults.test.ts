@@ -64,6 +64,19 @@ describe('a database', () => {
     await expectDispatchedOnce();
   });
 
+  it('that is gone when the claim is read back gets the bead back, unposted', async () => {
+    proxy.onHeld = () => proxy.breakConnections();
+    proxy.onStatement = (sql) =>
+      /^SELECT id, .* FROM issues WHERE id = /s.test(sql) ? 'hold-answer' : 'through';
+
+    expect(await scene.dispatch({ database })).toMatchObject({ lost: 1 });
+
+    const { status, notes } = await scene.tracker.show('code-a1');
+    expect(status).toBe('open');
+    expect(notes.split('\n').at(-1)).toMatch(/^dispatch failed: database .* does not answer/);
+    expect(scene.board.posts).toEqual([]);
+  });
+
   it('that goes silent in the middle of a claim is given up, and asked again', async () => {
     let isSilent = false;
     proxy.onStatement = (sql) => {

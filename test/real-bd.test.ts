@@ -97,7 +97,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
           JSON.stringify(event)
             .replaceAll(id, '<id>')
             .replace(/"assignee\\":\\"\w+/g, '"assignee\\":\\"<who>')
-            .replace(/,?\\"metadata\\":\{\\"dispatch\\":\\"[^"]*\\"\}/g, '')
+            .replace(/,?\\"metadata\\":\{\\"beads_auto_dispatch\\":\\"[^"]*\\"\}/g, '')
             .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, '<time>'),
         )
         .toSorted();

@@ -1,4 +1,4 @@
-import { describeError, isOfOneBead } from '../../shared/errors.ts';
+import { DatabaseUnreachableError, describeError, isOfOneBead } from '../../shared/errors.ts';
 import type { DispatchOutcome } from '../../shared/beadboard/outcome.ts';
 import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { Beads } from '../../shared/beads/beads.ts';
@@ -44,7 +44,7 @@ export async function handOver(
     relay.report(won.events);
     const held: Claim = { bead, token: wanted.token, attempt };
 
-    const obstacle = await beads.obstacleToPost(held);
+    const obstacle = await beads.obstacleToPost(held).catch(notReadBack);
     const outcome: DispatchOutcome =
       obstacle === undefined
         ? await beadboard.dispatch(bead.id, traceparent)
@@ -61,6 +61,12 @@ export async function handOver(
     log.error({ bead: bead.id, ...describeError(error) }, 'this bead could not be written');
     return 'errors';
   }
+}
+
+/** A claim that cannot be read back is not posted, and so is given back and not unknown. */
+function notReadBack(error: unknown): string {
+  if (error instanceof DatabaseUnreachableError) return error.message;
+  throw error;
 }
 
 function recordOf(held: Claim, outcome: DispatchOutcome, retry: RetryPolicy): Transition {
