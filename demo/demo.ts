@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import { World } from '../test/world/world.ts';
 import { Screen } from './screen.ts';
 import { BEADS, createBeads, differences, STALLED } from './story.ts';
-import { eventLine, lastNote } from './words.ts';
+import { eventLine, lastNote, leftAlone } from './words.ts';
 
 /** `make demo`: a minute of the schedules passes in a second, and the table shows what becomes of each bead. */
 
@@ -27,8 +27,7 @@ screen.print(
 screen.print();
 const world = await World.start({
   capacity: 2,
-  // At level debug the log has the reason for each bead that is left alone.
-  settings: { RETRY_BASE_MS: '3000', DISPATCH_TIMEOUT_MS: '5000', LOG_LEVEL: 'debug' },
+  settings: { RETRY_BASE_MS: '3000', DISPATCH_TIMEOUT_MS: '5000' },
   onProgress: (line) => {
     screen.line('start', line);
   },
@@ -102,9 +101,7 @@ function ignoreAbort(error: unknown): void {
 
 async function refresh(): Promise<void> {
   const beads = await world.tracker.list();
-  const waits = new Map(
-    world.dispatch.log.map(({ bead, reason }) => [bead, typeof reason === 'string' ? reason : '']),
-  );
+  const waits = new Map(leftAlone(world.dispatch.log).map(({ id, reason }) => [id, reason]));
   screen.table(
     [
       { title: 'bead', width: 8 },

@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import { messageOf } from '../shared/errors.ts';
 import type { TrackedBead } from '../test/world/tracker.ts';
 import { World } from '../test/world/world.ts';
-import { eventLine, lastNote } from './words.ts';
+import { eventLine, lastNote, leftAlone } from './words.ts';
 
 /** `make dev`: the demo's world, kept up to play with; nothing ticks unless asked to. */
 
@@ -16,7 +16,7 @@ const print = (text = '') => {
 
 const world = await World.start({
   capacity: 2,
-  settings: { LOG_LEVEL: 'debug', RETRY_BASE_MS: '5000' },
+  settings: { RETRY_BASE_MS: '5000' },
   onProgress: (line) => {
     print(`  ${line}`);
   },
@@ -79,8 +79,8 @@ const commands: Record<string, { usage: string; help: string; run: Command }> = 
     run: async () => {
       const seen = dispatch.log.length;
       print(`  HTTP ${await dispatch.tick()}`);
-      for (const { bead, reason } of dispatch.log.slice(seen)) {
-        if (typeof reason === 'string') print(`  left   ${String(bead).padEnd(8)} ${reason}`);
+      for (const { id, reason } of leftAlone(dispatch.log.slice(seen))) {
+        print(`  left   ${id.padEnd(8)} ${reason}`);
       }
     },
   },

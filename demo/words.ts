@@ -1,5 +1,7 @@
 import { styleText } from 'node:util';
 
+import { z } from 'zod';
+
 import type { SunkEvent } from '../test/world/sink.ts';
 
 /** Events and beads in the words that demo and dev print. */
@@ -35,6 +37,13 @@ function detailOf(data: Data): string {
   if (typeof reason === 'string') return reason;
   if (typeof message === 'string') return message;
   return typeof attempt === 'number' ? `attempt ${attempt}` : '';
+}
+
+const leftLine = z.object({ left: z.array(z.object({ id: z.string(), reason: z.string() })) });
+
+/** The beads that the dispatcher's log says were left alone, with the reason, oldest line first. */
+export function leftAlone(log: readonly Data[]): { id: string; reason: string }[] {
+  return log.flatMap((line) => leftLine.safeParse(line).data?.left ?? []);
 }
 
 /** A bead's newest note. */

@@ -4,122 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { SettingsError } from './errors.ts';
-
-/**
- * Every setting, once: how it is parsed, its default, and the line that describes it. The README's
- * table is generated from here (`npm run docs`).
- */
-
-/** Environment variables hold text, and an empty one counts as not set (as bd reads its own). */
-const text = z.string().min(1);
-const port = whole(1, 65_535);
-const milliseconds = whole(1, 86_400_000);
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: 'an http or https address' })
-  .refine((value) => !/[?#]|\/\/[^/]*@/.test(value), {
-    error: 'an http or https address without user, password, query and fragment',
-  });
-const yesNo = z.stringbool({
-  truthy: ['true', '1'],
-  falsy: ['false', '0'],
-  error: 'true or false',
-});
-
-function whole(min: number, max: number) {
-  const error = `a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d+$/, { error })
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, { error });
-}
-
-const EXTENSIONS = 'extensions with names of a–z and 0–9 and text values';
-const overrides = z
-  .string()
-  .transform((value, context): unknown => {
-    try {
-      return JSON.parse(value);
-    } catch {
-      context.addIssue('JSON such as {"extensions":{"team":"platform"}}');
-      return z.NEVER;
-    }
-  })
-  .pipe(
-    z.object(
-      {
-        extensions: z
-          .record(z.string().regex(/^[a-z0-9]{1,20}$/), z.string({ error: EXTENSIONS }), {
-            error: EXTENSIONS,
-          })
-          .default({}),
-      },
-      { error: 'JSON such as {"extensions":{"team":"platform"}}' },
-    ),
-  );
-
-export const variables = z.object({
-  BEADS_DIR: text
-    .optional()
-    .describe("Folder with bd's own `metadata.json`: host, port, user, database."),
-  BEADS_DOLT_SERVER_HOST: text
-    .optional()
-    .describe('Host of the Dolt SQL server. Wins over the file.'),
-  BEADS_DOLT_SERVER_PORT: port.optional().describe('Port of the Dolt SQL server.'),
-  BEADS_DOLT_SERVER_USER: text.optional().describe('SQL user; `root` when nothing names one.'),
-  BEADS_DOLT_SERVER_DATABASE: text.optional().describe('Database that holds the beads.'),
-  BEADS_DOLT_PASSWORD: text.optional().describe('Password of that user. From a Secret.'),
-  BEADS_DOLT_SERVER_TLS: yesNo
-    .optional()
-    .describe("Connect with TLS, checked against the system's CAs."),
-  BEADBOARD_URL: httpUrl.optional().describe('Base address of BeadBoard. Required for `dispatch`.'),
-  AGENT_SERVICE_URL: httpUrl
-    .optional()
-    .describe(
-      'Base address of the agent service: free capacity for `dispatch`, job states for `reap`.',
-    ),
-  AGENT_SERVICE_TOKEN: text.optional().describe('Bearer token for the job states. From a Secret.'),
-  K_SINK: httpUrl
-    .optional()
-    .describe('Where events go. Set by a SinkBinding. Without it events are logged.'),
-  K_CE_OVERRIDES: overrides
-    .optional()
-    .describe('Extra CloudEvent extensions as JSON. Set by a SinkBinding.'),
-  PAUSED: yesNo.default(false).describe('A tick answers 204 and does nothing.'),
-  AGENT_ASSIGNEE: text.default('agent').describe('The assignee whose beads are dispatched.'),
-  MAX_DISPATCHES_PER_TICK: whole(1, 1000)
-    .default(10)
-    .describe('Most beads one tick hands over; it ends earlier when BeadBoard is busy.'),
-  MAX_IN_FLIGHT: whole(1, 10_000)
-    .optional()
-    .describe('Most beads in progress for the assignee at once. No bound when not set.'),
-  MAX_ATTEMPTS: whole(1, 1000)
-    .default(5)
-    .describe('Confirmed failures of one bead before it is blocked.'),
-  RETRY_BASE_MS: milliseconds
-    .default(120_000)
-    .describe('Wait after the first failure of a bead; doubles with each one.'),
-  RETRY_MAX_MS: milliseconds.default(1_800_000).describe('The longest such wait.'),
-  DISPATCH_TIMEOUT_MS: milliseconds.default(30_000).describe('Time for one POST to BeadBoard.'),
-  TICK_TIMEOUT_MS: milliseconds.default(100_000).describe('A tick takes no new bead after this.'),
-  REAP_AFTER_MINUTES: whole(1, 100_000)
-    .default(30)
-    .describe('A bead in progress that is not updated for longer than this is blocked.'),
-  LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
-      error: 'trace, debug, info, warn, error, fatal or silent',
-    })
-    .default('info')
-    .describe("pino's level."),
-});
-
-type VariableName = keyof typeof variables.shape;
-
-/** The variables whose values are never repeated in a message. */
-const secret: ReadonlySet<string> = new Set<VariableName>([
-  'BEADS_DOLT_PASSWORD',
-  'AGENT_SERVICE_TOKEN',
-]);
+import { SECRETS, variables, type VariableName } from './variables.ts';
 
 /** What is read of bd's `metadata.json` (bd's internal/configfile); the rest of it is bd's own. */
 const filled = z.string().transform((value) => value || undefined);
@@ -229,7 +114,7 @@ export function settingsOrExit<T>(read: (env: NodeJS.ProcessEnv) => T): T {
 function explain(issue: z.core.$ZodIssue, env: NodeJS.ProcessEnv): string {
   const name = String(issue.path[0]);
   const value = JSON.stringify(env[name])?.replace(/\/\/[^/]*@/, '//…@');
-  const got = secret.has(name) ? '(a secret)' : value;
+  const got = SECRETS.has(name) ? '(a secret)' : value;
   return `${name} is ${got}; it takes ${issue.message}`;
 }
 

@@ -5,8 +5,8 @@ import { format } from 'prettier';
 import { z } from 'zod';
 
 import { EVENT_DATA, TYPE_PREFIX } from '../shared/audit/event-types.ts';
-import { TRANSITIONS } from '../shared/beads/transitions.ts';
-import { variables } from '../shared/settings.ts';
+import { TRANSITIONS } from '../shared/beads/state-machine.ts';
+import { variables } from '../shared/variables.ts';
 
 /**
  * Writes the parts of the docs that say what the code says, between `<!-- generated: NAME -->` and

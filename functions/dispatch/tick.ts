@@ -96,9 +96,12 @@ async function readRoom(
   return roomFor(policy, inFlight, (await agentService.freeCapacity()) ?? 0);
 }
 
+/** A log line holds so many beads with their reasons; `left` in the tick's line counts them all. */
+const MAX_LOGGED = 100;
+
 const isMiss = (result: HandOver) => result === 'failed' || result === 'unconfirmed';
 
 function report({ left, breaker }: Decision, { log }: TickContext): void {
   if (breaker.kind !== 'closed') log.warn({ breaker }, 'dispatches keep failing');
-  for (const { id, reason } of left) log.debug({ bead: id, reason }, 'left alone');
+  if (left.length > 0) log.info({ left: left.slice(0, MAX_LOGGED) }, 'left alone');
 }

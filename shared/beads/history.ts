@@ -1,5 +1,6 @@
 import { BUSY_NOTE } from './notes.ts';
 import type { Row, Session } from './session.ts';
+import { DISPATCHER, REAPER } from './state-machine.ts';
 
 /**
  * What happened to beads before, read from bd's own history: the `events` rows that our transitions
@@ -26,8 +27,7 @@ export interface PastEvent {
   secondsAgo: number;
 }
 
-const DISPATCHER = 'beads-dispatcher';
-const OURS: ReadonlySet<string> = new Set([DISPATCHER, 'beads-reaper']);
+const OURS: ReadonlySet<string> = new Set([DISPATCHER, REAPER]);
 
 /**
  * bd writes the keys of `new_value` sorted and without spaces, and escapes quotes and line breaks

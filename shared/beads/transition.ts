@@ -6,6 +6,7 @@ import { Attempt } from './attempt.ts';
 import type { Bead } from './bead.ts';
 import type { Schema } from './schema.ts';
 import { ConflictError, DuplicateKeyError, type Session } from './session.ts';
+import type { Status } from './state-machine.ts';
 import type { StepName } from './step.ts';
 
 /**
@@ -15,8 +16,6 @@ import type { StepName } from './step.ts';
  * It writes what `bd update -s <status> --append-notes <note>` would write, with our token as the one
  * addition (checked against bd 1.0.2 and 1.0.5 by test/real-bd.test.ts).
  */
-
-export type Status = 'open' | 'in_progress' | 'blocked';
 
 /** One logical change, as one bd command would make it: one note, one `events` row, one event. */
 export interface Change {

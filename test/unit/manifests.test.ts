@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 
-import { readSettings, variables } from '../../shared/settings.ts';
+import { readSettings } from '../../shared/settings.ts';
+import { variables } from '../../shared/variables.ts';
 
 const FOLDER = join(import.meta.dirname, '../../knative');
 const configMap = z.object({ data: z.record(z.string(), z.string()) });

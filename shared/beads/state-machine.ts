@@ -1,0 +1,80 @@
+import type { EventName } from '../audit/event-types.ts';
+import type { StepName } from './step.ts';
+
+/** Every way in which these functions change a bead: docs and diagram are generated from here. */
+
+export const DISPATCHER = 'beads-dispatcher';
+export const REAPER = 'beads-reaper';
+
+/** The statuses of bd that these functions set. */
+export type Status = 'open' | 'in_progress' | 'blocked';
+
+interface Rule {
+  actor: typeof DISPATCHER | typeof REAPER;
+  from: Status;
+  to: Status;
+  /** First words of the Dolt commit's message. */
+  message: string;
+  event: EventName;
+  when: string;
+}
+
+/** The state machine: what each step does to the status, and who says so. */
+export const TRANSITIONS = {
+  claimed: {
+    actor: DISPATCHER,
+    from: 'open',
+    to: 'in_progress',
+    message: 'dispatch: claim',
+    event: 'dispatch.claimed.v1',
+    when: 'the bead is eligible and BeadBoard is not busy',
+  },
+  dispatched: {
+    actor: DISPATCHER,
+    from: 'in_progress',
+    to: 'in_progress',
+    message: 'dispatch: dispatched',
+    event: 'dispatch.dispatched.v1',
+    when: 'BeadBoard named a job',
+  },
+  unconfirmed: {
+    actor: DISPATCHER,
+    from: 'in_progress',
+    to: 'in_progress',
+    message: 'dispatch: unconfirmed',
+    event: 'dispatch.unconfirmed.v1',
+    when: 'the answer was lost',
+  },
+  failed: {
+    actor: DISPATCHER,
+    from: 'in_progress',
+    to: 'open',
+    message: 'dispatch: failed',
+    event: 'dispatch.failed.v1',
+    when: 'BeadBoard refused, or could not be reached',
+  },
+  'given-up': {
+    actor: DISPATCHER,
+    from: 'in_progress',
+    to: 'blocked',
+    message: 'dispatch: give up',
+    event: 'dispatch.blocked.v1',
+    when: 'that was the last attempt',
+  },
+  released: {
+    actor: REAPER,
+    from: 'in_progress',
+    to: 'open',
+    message: 'reap: release',
+    event: 'reap.released.v1',
+    when: 'its dispatcher died before the POST',
+  },
+  reaped: {
+    actor: REAPER,
+    from: 'in_progress',
+    to: 'blocked',
+    message: 'reap: block',
+    event: 'reap.blocked.v1',
+    when: 'no progress for too long',
+  },
+} as const satisfies Record<StepName, Rule>;
