@@ -227,7 +227,7 @@ describe('the built functions', () => {
 
       expect(await failing.tick()).toBe(503);
 
-      expect(failing.output).toContain('issues.row_lock');
+      expect(failing.output).toContain('row_lock');
       expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
     });
 
