@@ -14,7 +14,7 @@ const REAP_EVERY_MS = 10_000;
 /** When the stalled bead is made to look as if nothing had happened to it for 45 minutes. */
 const STALL_AFTER_MS = 7_000;
 const STALL_MINUTES = 45;
-/** The story takes about 20 s; a minute without its end is a failure. */
+/** The story takes about 15 s; without its end by now something is wrong. */
 const LIMIT_MS = 50_000;
 const REFRESH_MS = 250;
 
@@ -99,6 +99,11 @@ function ignoreAbort(error: unknown): void {
   if (!ended.signal.aborted) throw error;
 }
 
+function whyOpen(assignee: string | null, reason: string | undefined): string {
+  if (assignee !== 'agent') return 'not assigned to agent';
+  return reason ?? 'waits for its turn';
+}
+
 async function refresh(): Promise<void> {
   const beads = await world.tracker.list();
   const waits = new Map(leftAlone(world.dispatch.log).map(({ id, reason }) => [id, reason]));
@@ -115,7 +120,7 @@ async function refresh(): Promise<void> {
       String(priority),
       assignee ?? '',
       status,
-      lastNote(notes) || (assignee === 'agent' ? (waits.get(id) ?? '') : ''),
+      lastNote(notes) || whyOpen(assignee, waits.get(id)),
     ]),
   );
 }

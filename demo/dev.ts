@@ -42,14 +42,18 @@ const commands: Record<string, { usage: string; help: string; run: Command }> = 
     usage: 'assign <bead> [who]',
     help: 'to agent, to a person, or to nobody: takes it back',
     run: async (id = '', who = '') => {
+      await tracker.show(id);
       await tracker.assign(id, who);
+      print(`  ${beadLine(await tracker.show(id))}`);
     },
   },
   reopen: {
     usage: 'reopen <bead>',
     help: 'open again, with a fresh count of attempts',
     run: async (id = '') => {
+      await tracker.show(id);
       await tracker.update(id, { status: 'open' });
+      print(`  ${beadLine(await tracker.show(id))}`);
     },
   },
   note: {
@@ -62,15 +66,20 @@ const commands: Record<string, { usage: string; help: string; run: Command }> = 
   stall: {
     usage: 'stall <bead>',
     help: 'its agent will stop after the first note',
-    run: (id = '') => {
+    run: async (id = '') => {
+      await tracker.show(id);
       agent.behaviour.set(id, 'stalls');
+      print(`  the agent on ${id} will stop after its first note`);
     },
   },
   age: {
     usage: 'age <bead> <minutes>',
     help: 'pretend that nothing happened to it for so long',
     run: async (id = '', minutes = '45') => {
+      if (!/^\d+$/.test(minutes)) throw new Error(`${minutes} is no number of minutes`);
+      await tracker.show(id);
       await tracker.age(id, Number(minutes));
+      print(`  ${id} looks as if untouched for ${minutes} minutes`);
     },
   },
   dispatch: {
@@ -139,9 +148,7 @@ print(
 help();
 
 const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: 'beads> ' });
-process.once('SIGTERM', () => {
-  lines.close();
-});
+for (const signal of ['SIGTERM', 'SIGHUP']) process.once(signal, () => lines.close());
 lines.on('SIGINT', () => {
   lines.close();
 });

@@ -29,11 +29,9 @@ export function readCloudEvent(headers: IncomingHttpHeaders, body: unknown): Clo
   const structured = headers['content-type']?.startsWith(STRUCTURED) === true;
   const checked = attributes.safeParse(structured ? body : attributesOf(headers));
   if (!checked.success) {
-    const problems = checked.error.issues.map(
-      ({ path, message }) => `${path.join('.')}: ${message}`,
-    );
+    const names = checked.error.issues.map(({ path }) => path.join('.')).join(', ');
     throw new NotACloudEventError(
-      `not a CloudEvent 1.0, neither binary (ce-* headers) nor structured (${STRUCTURED}): ${problems.join('; ')}`,
+      `not a CloudEvent 1.0: ${names || 'the body'} missing or not valid. Send it binary (ce-* headers) or structured (${STRUCTURED}).`,
     );
   }
   try {

@@ -44,7 +44,12 @@ export function tickFunction(
     extensions: settings.eventExtensions,
   };
   log.info(
-    { database: settings.database.database, host: settings.database.host },
+    {
+      database: settings.database.database,
+      host: settings.database.host,
+      user: settings.database.user,
+      paused: settings.PAUSED,
+    },
     settings.K_SINK === undefined
       ? `${name} starts; no K_SINK, so events are only logged`
       : `${name} starts; events go to ${settings.K_SINK}`,
@@ -53,6 +58,7 @@ export function tickFunction(
   return async (request, response) => {
     await holdSignals(async () => {
       try {
+        if (request.method !== 'POST') throw new NotACloudEventError('a tick is sent with POST');
         const event = readCloudEvent(request.headers, request.body);
         if (settings.PAUSED) {
           log.info({ trigger: event.type }, 'paused: nothing is done');

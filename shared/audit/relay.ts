@@ -58,10 +58,7 @@ export class Relay {
   async #send(event: AuditEvent): Promise<void> {
     const { sink } = this.#settings;
     if (sink === undefined) {
-      this.#log.info(
-        { event: this.#toCloudEvent(event) },
-        'event (no K_SINK, so it is only logged)',
-      );
+      this.#log.info({ event: this.#whole(event) }, 'event (no K_SINK, so it is only logged)');
       return;
     }
     if (!this.#failed) {
@@ -70,7 +67,7 @@ export class Relay {
       this.#failed = true;
       this.#log.warn({ problem }, 'the sink did not take an event');
     }
-    this.#log.warn({ event }, 'event not delivered');
+    this.#log.warn({ event: this.#whole(event) }, 'event not delivered');
   }
 
   /** @returns what went wrong, or `undefined` when the sink took the event. */
@@ -94,6 +91,15 @@ export class Relay {
       return messageOf(error);
     } finally {
       this.#spentMs += performance.now() - startedAt;
+    }
+  }
+
+  /** For the log; what cannot be made a CloudEvent is logged as it is. */
+  #whole(event: AuditEvent): CloudEvent<unknown> | AuditEvent {
+    try {
+      return this.#toCloudEvent(event);
+    } catch {
+      return event;
     }
   }
 

@@ -172,7 +172,7 @@ function translate(error: unknown, settings: DatabaseSettings): unknown {
   }
   if (fatal === true || sqlState === undefined || GOING_DOWN.test(message)) {
     return new DatabaseUnreachableError(
-      `${where} does not answer: ${message || code}. Check that the Dolt server runs and can be reached from here.`,
+      `${where} does not answer: ${message || code}. Check that the Dolt server runs, that it can be reached from here, and BEADS_DOLT_SERVER_TLS.`,
       cause,
     );
   }

@@ -170,7 +170,7 @@ export class Tracker {
 
   async show(id: string): Promise<TrackedBead> {
     const bead = await this.find(id);
-    if (bead === undefined) throw new Error(`no bead ${id}`);
+    if (bead === undefined) throw new Error(`there is no bead ${id || '(none was named)'}`);
     return bead;
   }
 
