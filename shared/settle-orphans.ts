@@ -1,7 +1,9 @@
 import type { Bead } from './beads/bead.ts';
 import type { Beads } from './beads/beads.ts';
 import type { ClaimEvidence } from './beads/intent.ts';
+import type { Transition } from './beads/transition.ts';
 import { release, unconfirmed } from './beads/transitions.ts';
+import { describeError, isOfOneBead } from './errors.ts';
 import type { TickContext } from './tick-function.ts';
 
 /** What to do with a claim whose outcome nobody has recorded. */
@@ -18,31 +20,40 @@ export function judgeOrphan({ alive, mayHavePosted }: ClaimEvidence): OrphanVerd
  * posted, and notes the rest as unknown. Every tick of either function begins with it.
  *
  * @param inProgress the beads of the look; those whose last step is a claim are asked about.
- * @returns how many were given back, and how many noted.
+ * @returns how many were given back, how many noted, and how many could not be written.
  */
 export async function settleOrphans(
   beads: Beads,
   inProgress: readonly Bead[],
   { log, relay }: TickContext,
-): Promise<{ released: number; orphaned: number }> {
-  const counts = { released: 0, orphaned: 0 };
+): Promise<{ released: number; orphaned: number; errors: number }> {
+  const counts = { released: 0, orphaned: 0, errors: 0 };
   for (const bead of inProgress) {
     if (bead.step?.name !== 'claimed') continue;
-    const { token } = bead.step;
-    const verdict = judgeOrphan(await beads.evidenceOf(bead.id, token));
-    if (verdict === 'leave') continue;
-    const outcome = await beads.transition(
-      verdict === 'release'
-        ? release(bead)
-        : unconfirmed(
-            { bead, token, attempt: await beads.attemptOf(bead.id) },
-            'the dispatcher died before it had the answer',
-          ),
-    );
-    if (!outcome.done) continue;
-    relay.report(outcome.events);
-    counts[verdict === 'release' ? 'released' : 'orphaned'] += 1;
-    log.warn({ bead: bead.id, verdict }, 'settled a claim whose dispatcher died');
+    try {
+      const verdict = judgeOrphan(await beads.evidenceOf(bead.step.token));
+      if (verdict === 'leave') continue;
+      const outcome = await beads.transition(await settlementOf(verdict, bead, beads));
+      if (!outcome.done) continue;
+      relay.report(outcome.events);
+      counts[verdict === 'release' ? 'released' : 'orphaned'] += 1;
+      log.warn({ bead: bead.id, verdict }, 'settled a claim whose dispatcher died');
+    } catch (error) {
+      if (!isOfOneBead(error)) throw error;
+      log.error({ bead: bead.id, ...describeError(error) }, 'this bead could not be written');
+      counts.errors += 1;
+    }
   }
   return counts;
+}
+
+async function settlementOf(
+  verdict: 'release' | 'unconfirmed',
+  bead: Bead,
+  beads: Beads,
+): Promise<Transition> {
+  if (verdict === 'release') return release(bead);
+  const attempt = await beads.attemptOf(bead.id);
+  const claim = { bead, token: bead.step?.token ?? '', attempt, rests: attempt };
+  return unconfirmed(claim, 'the dispatcher died before it had the answer');
 }

@@ -250,7 +250,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
       expect(await beads.claim(wanted)).toMatchObject({ done: true });
       await scene.tracker.sql("UPDATE issues SET assignee = 'someone' WHERE id = 'code-a1'");
       await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd: update')");
-      const held = { bead: candidate.bead, token: wanted.token, attempt: 1 };
+      const held = { bead: candidate.bead, token: wanted.token, attempt: 1, rests: 1 };
       expect(await beads.obstacleToPost(held)).toBe(
         'it was assigned to someone while it was being claimed',
       );
@@ -268,6 +268,8 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     for (const answer of answers) {
       scene.board.onPost = () => answer;
       expect(await scene.dispatch({ policy })).toMatchObject({ eligible: 1, busy: 1 });
+      expect(await scene.dispatch({ policy })).toMatchObject({ eligible: 0, left: 1 });
+      await scene.tracker.ageHistory('code-a1', 60);
     }
     scene.board.onPost = undefined;
     expect(await scene.dispatch({ policy })).toMatchObject({ dispatched: 1 });
@@ -281,6 +283,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     };
     for (const id of ['code-1', 'code-2', 'code-3', 'code-4']) {
       await scene.tracker.create(id, { assignee: 'agent' });
+      await scene.tracker.age(id, 10);
     }
     scene.board.onPost = () => ({ status: 500, json: { error: 'not configured' } });
     let posts: number;

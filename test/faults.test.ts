@@ -77,6 +77,16 @@ describe('a database', () => {
     expect(scene.board.posts).toEqual([]);
   });
 
+  it('that stalls at every write ends the tick, and does not hang it', async () => {
+    proxy.onStatement = (sql) => (sql.includes('UPDATE issues') ? 'hold-statement' : 'through');
+
+    await expect(scene.dispatch({ database })).rejects.toMatchObject({
+      code: 'DATABASE_UNREACHABLE',
+    });
+
+    expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
+  });
+
   it('that goes silent in the middle of a claim is given up, and asked again', async () => {
     let isSilent = false;
     proxy.onStatement = (sql) => {

@@ -175,6 +175,26 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     expect(await scene.reap({ agentService })).toMatchObject({ blocked: 1 });
   });
 
+  it('yields to a reassignment in the very same second', async () => {
+    await dispatchedAgo('code-a1', 45);
+    const rounds = Array.from({ length: 10 }, (_, index) => `person-${index}`);
+    for (const person of rounds) {
+      await scene.tracker.update('code-a1', { status: 'in_progress', assignee: 'agent' });
+      await scene.tracker.age('code-a1', 45);
+      await Promise.all([
+        scene.reap(),
+        scene.tracker.retrying(() => scene.tracker.assign('code-a1', person)),
+      ]);
+      const { status, assignee, notes } = await scene.tracker.show('code-a1');
+      expect(assignee).toBe(person);
+      // Blocked first and then reassigned is the person's own doing; never the other way round.
+      const [last] = await scene.tracker.sql(
+        "SELECT message FROM dolt_log WHERE message LIKE '%code-a1' LIMIT 1",
+      );
+      if (status === 'blocked') expect(last?.['message'], notes).toBe('bd: update code-a1');
+    }
+  });
+
   it('two reapers block a bead once', async () => {
     await dispatchedAgo('code-a1', 45);
 

@@ -20,6 +20,8 @@ export interface Policy {
 export interface Eligible {
   bead: Bead;
   attempt: number;
+  /** How many rests it will have had if this fails, too. */
+  rests: number;
 }
 
 /** A bead that is left alone, and the reason in words for an operator. */
@@ -55,7 +57,8 @@ export function decide(look: Look, policy: Policy): Decision {
   for (const candidate of look.open) {
     const reason = reasonToLeave(candidate, look.now, policy);
     if (reason === undefined) {
-      eligible.push({ bead: candidate.bead, attempt: candidate.failures.count + 1 });
+      const { count, rests } = candidate.failures;
+      eligible.push({ bead: candidate.bead, attempt: count + 1, rests: rests + 1 });
     } else {
       left.push({ id: candidate.bead.id, reason });
     }
@@ -87,9 +90,9 @@ export function reasonToLeave(
   if (waiting === 'blocked') return 'an open bead blocks it';
   if (failures.lastSecondsAgo !== undefined) {
     const restMs =
-      backOffMs(bead.id, failures.count, retry.backOff) - failures.lastSecondsAgo * 1000;
+      backOffMs(bead.id, failures.rests, retry.backOff) - failures.lastSecondsAgo * 1000;
     if (restMs > 0) {
-      return `it failed ${failures.count} times and rests for another ${Math.ceil(restMs / 1000)} s`;
+      return `it came back ${failures.rests} times and rests for another ${Math.ceil(restMs / 1000)} s`;
     }
   }
   return undefined;

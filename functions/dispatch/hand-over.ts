@@ -1,4 +1,4 @@
-import { DatabaseUnreachableError, describeError, isOfOneBead } from '../../shared/errors.ts';
+import { describeError, isOfOneBead } from '../../shared/errors.ts';
 import type { DispatchOutcome } from '../../shared/beadboard/outcome.ts';
 import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { Beads } from '../../shared/beads/beads.ts';
@@ -28,7 +28,7 @@ export type HandOver = 'dispatched' | 'failed' | 'busy' | 'unconfirmed' | 'lost'
  * @throws when the database stays away; a later tick then settles the claim.
  */
 export async function handOver(
-  { bead, attempt }: Eligible,
+  { bead, attempt, rests }: Eligible,
   beads: Beads,
   beadboard: BeadBoard,
   retry: RetryPolicy,
@@ -42,7 +42,7 @@ export async function handOver(
       return 'lost';
     }
     relay.report(won.events);
-    const held: Claim = { bead, token: wanted.token, attempt };
+    const held: Claim = { bead, token: wanted.token, attempt, rests };
 
     const obstacle = await beads.obstacleToPost(held).catch(notReadBack);
     const outcome: DispatchOutcome =
@@ -65,8 +65,7 @@ export async function handOver(
 
 /** A claim that cannot be read back is not posted, and so is given back and not unknown. */
 function notReadBack(error: unknown): string {
-  if (error instanceof DatabaseUnreachableError) return error.message;
-  throw error;
+  return describeError(error).message;
 }
 
 function recordOf(held: Claim, outcome: DispatchOutcome, retry: RetryPolicy): Transition {

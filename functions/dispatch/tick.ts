@@ -39,7 +39,7 @@ export async function dispatchTick(
 ): Promise<DispatchCounts> {
   const deadline = performance.now() + tickTimeoutMs;
   return await database.use(async (beads) => {
-    const seen = await beads.look();
+    let seen = await beads.look();
     const settled = await settleOrphans(beads, seen.inProgress, context);
     let decision = decide(seen, policy);
     report(decision, context);
@@ -51,7 +51,6 @@ export async function dispatchTick(
       busy: 0,
       unconfirmed: 0,
       lost: 0,
-      errors: 0,
       ...settled,
     };
     if (counts.eligible === 0) return counts;
@@ -71,7 +70,8 @@ export async function dispatchTick(
       const result = await handOver(next, beads, beadboard, policy.retry, context);
       counts[result] += 1;
       misses = isMiss(result) ? misses + 1 : 0;
-      decision = decide(await beads.look(), policy);
+      seen = await beads.look();
+      decision = decide(seen, policy);
     }
     return counts;
 
@@ -79,6 +79,9 @@ export async function dispatchTick(
       if (context.isStopping()) return 'the process is told to end';
       if (performance.now() > deadline) return "the tick's time is over";
       if (counts.dispatched + counts.unconfirmed >= room) return 'there is no more room';
+      // Other ticks may have taken some since.
+      if (roomFor(policy, seen.inProgress.length, undefined) === 0)
+        return 'MAX_IN_FLIGHT is reached';
       if (misses >= MISSES_THAT_END_A_TICK) return `${misses} dispatches failed in a row`;
       if (counts.busy > 0 || (await beadboard.isBusy())) return 'BeadBoard is busy';
       return undefined;

@@ -1,4 +1,4 @@
-import type { JobState } from '../../shared/agent-service/agent-service.ts';
+import { LOST, type JobState } from '../../shared/agent-service/agent-service.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { Stall } from '../../shared/beads/transitions.ts';
 
@@ -7,7 +7,9 @@ import type { Stall } from '../../shared/beads/transitions.ts';
 export type Judgement = { kind: 'leave'; reason: string } | ({ kind: 'block' } & Stall);
 
 /** The states in which a job of the agent service still counts as work. */
-const AT_WORK: ReadonlySet<JobState> = new Set(['queued', 'running']);
+export const AT_WORK: ReadonlySet<JobState> = new Set(['queued', 'running']);
+/** Those in which it certainly does not; any other word is no evidence. */
+const ENDED: ReadonlySet<JobState> = new Set(['completed', 'failed', 'timeout', 'error', LOST]);
 
 const MS_PER_MINUTE = 60_000;
 
@@ -42,7 +44,7 @@ export function judge(
   if (jobState !== undefined && AT_WORK.has(jobState)) {
     return { kind: 'leave', reason: `its job ${bead.job?.id} is ${jobState}` };
   }
-  const hasEnded = jobState !== undefined && ageMinutes >= GRACE_MINUTES;
+  const hasEnded = jobState !== undefined && ENDED.has(jobState) && ageMinutes >= GRACE_MINUTES;
   if (!hasEnded && ageMinutes <= thresholdMinutes) {
     return { kind: 'leave', reason: `it was updated ${ageMinutes} minutes ago` };
   }

@@ -1,15 +1,11 @@
-import {
-  LOST,
-  type AgentService,
-  type JobState,
-} from '../../shared/agent-service/agent-service.ts';
+import type { AgentService, JobState } from '../../shared/agent-service/agent-service.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
 import { reap } from '../../shared/beads/transitions.ts';
 import { describeError, isOfOneBead } from '../../shared/errors.ts';
 import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
-import { isWorthAsking, judge, type Judgement } from './judge.ts';
+import { AT_WORK, isWorthAsking, judge, type Judgement } from './judge.ts';
 
 export interface ReapParts {
   database: BeadsDatabase;
@@ -40,7 +36,7 @@ export async function reapTick(
     for (const { id, problem } of bad) log.warn({ bead: id, problem }, 'bad row');
 
     const settled = await settleOrphans(beads, inProgress, context);
-    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, errors: 0, ...settled };
+    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, ...settled };
     const evidence = evidenceFrom(agentService);
     for (const bead of inProgress) {
       if (context.isStopping()) break;
@@ -90,6 +86,7 @@ function evidenceFrom(
     if (job === undefined || agentService === undefined || !answers) return undefined;
     const state = await agentService.jobState(job.id);
     answers = state !== undefined;
-    return state === LOST && job.from === 'agent' ? undefined : state;
+    const isBelieved = job.from === 'beadboard' || (state !== undefined && AT_WORK.has(state));
+    return isBelieved ? state : undefined;
   };
 }

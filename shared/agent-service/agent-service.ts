@@ -14,6 +14,7 @@ const health = z.object({
   queued: z.int().min(0),
   capacity: z.int().min(0),
 });
+const missing = z.object({ detail: z.string().regex(/job not found/i) });
 const job = z.object({ status: z.string().min(1) });
 
 /** In the service's own words, for example `running` or `completed`; and {@link LOST}. */
@@ -60,7 +61,10 @@ export class AgentService {
     const headers: Record<string, string> =
       this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
     const answer = await this.#get(`/jobs/${encodeURIComponent(id)}`, headers);
-    if (answer?.status === 404) return LOST;
+    if (answer?.status === 404) {
+      // Only the service's own 404 says so; that of a proxy before it says nothing.
+      return missing.safeParse(parseJson(answer.body)).success ? LOST : undefined;
+    }
     const parsed = answer?.status === 200 ? job.safeParse(parseJson(answer.body)) : undefined;
     return parsed?.success === true ? parsed.data.status : undefined;
   }

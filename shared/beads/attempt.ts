@@ -2,13 +2,20 @@ import { v7 as uuidv7 } from 'uuid';
 
 import { issueJson, updateJson } from './bd-json.ts';
 import { BEAD_EXPRESSIONS, parseBead } from './bead.ts';
-import { DELETE_INTENT_SQL, forbidden, INSERT_INTENT_SQL, intentKey } from './intent.ts';
+import { DELETE_INTENT_SQL, FORBIDDEN, INSERT_INTENT_SQL, intentKey } from './intent.ts';
 import { appendNote } from './notes.ts';
 import { NEWER_COLUMN, tooNew, type Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 import { formatStep, STEP_KEY } from './step.ts';
 import { fromSqlTime, toSqlTime } from './time.ts';
 import type { Change, Outcome, Transition } from './transition.ts';
+
+/**
+ * Our `updated_at` lies one second back. bd writes the second it is, so that a person's write in the
+ * same second differs from ours in this cell, and the later one of the two meets a conflict; with equal
+ * times Dolt would merge, for example, a block with a reassignment.
+ */
+const DISTINCT_MS = 1_000;
 
 const READ_SQL = `
   SELECT *, ${BEAD_EXPRESSIONS}, UTC_TIMESTAMP(6) AS server_time FROM issues WHERE id = ?`;
@@ -76,9 +83,10 @@ export class Attempt {
     for (const { id, type, oldValue, newValue } of entries) {
       await session.query(EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]);
     }
-    if (intent === 'forget') await session.query(DELETE_INTENT_SQL, [intentKey(beadId)]);
-    if (intent === 'forbid') {
-      await session.query(INSERT_INTENT_SQL, [intentKey(beadId), forbidden(token)]);
+    if (intent !== undefined) {
+      await ('forget' in intent
+        ? session.query(DELETE_INTENT_SQL, [intentKey(intent.forget)])
+        : session.query(INSERT_INTENT_SQL, [intentKey(intent.forbid), FORBIDDEN]));
     }
     await session.query(ADD_SQL);
     await session.query(COMMIT_SQL, [message, `${actor} <beads@local>`]);
@@ -95,7 +103,7 @@ export class Attempt {
 
   /** Applies the changes to the row one after the other and says what bd would record of each. */
   #write(row: Row, labels: readonly string[], changes: readonly Change[], now: Date) {
-    const time = toSqlTime(now);
+    const time = toSqlTime(new Date(now.getTime() - DISTINCT_MS));
     const after = {
       status: String(row['status']),
       notes: String(row['notes']),

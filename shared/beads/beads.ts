@@ -1,4 +1,4 @@
-import { DatabaseSchemaError } from '../errors.ts';
+import { DatabaseSchemaError, DatabaseUnreachableError } from '../errors.ts';
 import type { DatabaseSettings } from '../settings.ts';
 import { BEAD_SELECT, parseBead, type Bead } from './bead.ts';
 import { NO_FAILURES, readFailures } from './history.ts';
@@ -56,7 +56,14 @@ export class Beads {
 
   /** The one read of a tick. */
   async look(): Promise<Look> {
-    return await look(this.#session, this.#schema, this.#sentinel);
+    try {
+      return await look(this.#session, this.#schema, this.#sentinel);
+    } catch (error) {
+      if (!(error instanceof DatabaseUnreachableError)) throw error;
+      // The connection may have been dropped while BeadBoard was asked.
+      await this.#session.reconnect();
+      return await look(this.#session, this.#schema, this.#sentinel);
+    }
   }
 
   /** The one write. */
@@ -80,7 +87,7 @@ export class Beads {
    * @returns `undefined` when the bead may be posted, else what stands in the way.
    */
   async obstacleToPost({ bead, token }: Claim): Promise<string | undefined> {
-    if (!(await declareIntent(this.#session, bead.id, token))) {
+    if (!(await declareIntent(this.#session, token))) {
       return 'another tick gave it back in the meantime';
     }
     const now = await this.#readAfresh(bead.id);
@@ -94,8 +101,8 @@ export class Beads {
   }
 
   /** What is known of a claim in progress whose outcome nobody has recorded. */
-  async evidenceOf(beadId: string, token: string): Promise<ClaimEvidence> {
-    return await readClaimEvidence(this.#session, beadId, token);
+  async evidenceOf(token: string): Promise<ClaimEvidence> {
+    return await readClaimEvidence(this.#session, token);
   }
 
   /** Which attempt of a bead is under way, counted from 1. */

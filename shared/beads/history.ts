@@ -12,8 +12,10 @@ import { DISPATCHER, REAPER } from './state-machine.ts';
 export type EventKind =
   /** The dispatcher put the bead back to open; it counts as an attempt. */
   | 'failed'
-  /** The same because there was no room for it; that is nobody's failure. */
+  /** The same because there was no room for it: a reason to rest, but no attempt. */
   | 'busy'
+  /** A failure that did not open the bead: the last attempt, or a person had moved it. */
+  | 'missed'
   | 'dispatched'
   | 'unknown'
   /** A person, or an agent that a person sent, reopened, reassigned or moved the bead. */
@@ -29,18 +31,19 @@ export interface PastEvent {
 
 const OURS: ReadonlySet<string> = new Set([DISPATCHER, REAPER]);
 
-/**
- * bd writes the keys of `new_value` sorted and without spaces, and escapes quotes and line breaks
- * inside a note, so that the newest note is what follows the last escaped line break, and no text
- * of a person can pass for a key.
- */
+/** A note of 500 characters, each escaped, and the keys around it. */
+const TAIL_CHARACTERS = 3_200;
+
+/** bd writes the keys of `new_value` sorted and without spaces, so that the notes come at its end. */
 const EVENT_COLUMNS = `
   issue_id, event_type, actor,
-  LEFT(SUBSTRING_INDEX(new_value, '\\\\n', -1), 200) AS newest_note,
-  RIGHT(new_value, 20) AS tail,
+  RIGHT(new_value, ${TAIL_CHARACTERS}) AS tail,
   new_value LIKE '%"assignee":"%' AS has_assignee,
   TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) AS seconds_ago`;
 const ENDS_OPEN = '"status":"open"}';
+/** A line break in JSON: a backslash that is not itself escaped, and an n. */
+const LINE_BREAK = /(?<!\\)(?:\\\\)*\\n/g;
+const FIRST_NOTE = '{"notes":"';
 
 /** @param row {@link EVENT_COLUMNS} of one event. */
 export function pastEventOf(row: Row): PastEvent {
@@ -51,15 +54,23 @@ export function pastEventOf(row: Row): PastEvent {
   };
 }
 
-function ourKind({ event_type, actor, newest_note, tail }: Row): EventKind {
+function ourKind({ event_type, actor, tail }: Row): EventKind {
   if (actor !== DISPATCHER) return 'none';
-  const note = String(newest_note);
+  const note = newestNote(String(tail));
   if (event_type === 'status_changed') {
     if (!String(tail).endsWith(ENDS_OPEN)) return 'none';
     return BUSY_NOTE.test(note) ? 'busy' : 'failed';
   }
   if (note.startsWith('dispatched: ')) return 'dispatched';
-  return note.startsWith('dispatch outcome unknown: ') ? 'unknown' : 'none';
+  if (note.startsWith('dispatch outcome unknown: ')) return 'unknown';
+  return note.startsWith('dispatch failed') && !BUSY_NOTE.test(note) ? 'missed' : 'none';
+}
+
+/** What follows the last line break of the notes, still as JSON has it. */
+function newestNote(tail: string): string {
+  const last = [...tail.matchAll(LINE_BREAK)].at(-1);
+  if (last !== undefined) return tail.slice(last.index + last[0].length);
+  return tail.startsWith(FIRST_NOTE) ? tail.slice(FIRST_NOTE.length) : tail;
 }
 
 function theirKind({ event_type, has_assignee }: Row): EventKind {
@@ -71,11 +82,13 @@ function theirKind({ event_type, has_assignee }: Row): EventKind {
 export interface Failures {
   /** Confirmed failures since the last reset. */
   count: number;
+  /** The same and the times when there was no room: what the bead rests for. */
+  rests: number;
   /** Seconds since the last of them. */
   lastSecondsAgo: number | undefined;
 }
 
-export const NO_FAILURES: Failures = { count: 0, lastSecondsAgo: undefined };
+export const NO_FAILURES: Failures = { count: 0, rests: 0, lastSecondsAgo: undefined };
 
 /**
  * @param ids the beads to ask for; at least one.
@@ -98,10 +111,12 @@ export function countFailures(events: readonly PastEvent[]): Failures {
   const secondsOf = (kind: EventKind) =>
     events.filter((event) => event.kind === kind).map(({ secondsAgo }) => secondsAgo);
   const lastReset = Math.min(...secondsOf('reset'), Number.POSITIVE_INFINITY);
-  const since = secondsOf('failed').filter((seconds) => seconds < lastReset);
-  return since.length === 0
+  const since = (kind: EventKind) => secondsOf(kind).filter((seconds) => seconds < lastReset);
+  const failed = since('failed');
+  const rests = [...failed, ...since('busy')];
+  return rests.length === 0
     ? NO_FAILURES
-    : { count: since.length, lastSecondsAgo: Math.min(...since) };
+    : { count: failed.length, rests: rests.length, lastSecondsAgo: Math.min(...rests) };
 }
 
 /** Dispatches of all beads that failed or may have, since the last one that went well. */
@@ -135,7 +150,7 @@ export function countMisses(events: readonly PastEvent[]): Misses {
   const lastSuccess = events.findIndex(({ kind }) => kind === 'dispatched');
   const misses = events
     .slice(0, lastSuccess === -1 ? undefined : lastSuccess)
-    .filter(({ kind }) => kind === 'failed' || kind === 'unknown');
+    .filter(({ kind }) => ['failed', 'missed', 'unknown'].includes(kind));
   return {
     count: misses.length,
     beads: new Set(misses.map(({ beadId }) => beadId)).size,

@@ -6,46 +6,44 @@ import { ConflictError, DuplicateKeyError, type Session } from './session.ts';
  * never posted can be told from one that may have been (docs/decisions/0005).
  *
  * It is a row of bd's `local_metadata`, which Dolt keeps out of history: key
- * `beads-dispatch.intent.<bead>`, value the claim's token. Only one of the claimer (before its POST)
+ * `beads-dispatch.intent.<claim's token>`. Only one of the claimer (before its POST)
  * and a tick that wants to give the bead back (in its own transaction) can insert it: the other one
  * meets a duplicate key or a conflict. That row decides; the lock below only tells when to ask.
  */
-export const intentKey = (beadId: string) => `beads-dispatch.intent.${beadId}`;
+export const intentKey = (token: string) => `beads-dispatch.intent.${token}`;
 
 export const INSERT_INTENT_SQL = 'INSERT INTO local_metadata (`key`, value) VALUES (?, ?)';
 export const DELETE_INTENT_SQL = 'DELETE FROM local_metadata WHERE `key` = ?';
 const READ_INTENT_SQL = 'SELECT value FROM local_metadata WHERE `key` = ?';
 
+const POSTING = 'posting';
 /** What a tick writes in place of an intent when it gives the bead back. */
-export const forbidden = (token: string) => `released:${token}`;
+export const FORBIDDEN = 'released';
 
 /** The server's lock that a claimer holds for as long as it lives. At most 64 characters. */
 export const claimLock = (token: string) => `beads-dispatch:${token}`;
 
 /**
  * Records the intent to post, outside any transaction.
+ * @param token the claim's.
  * @returns whether the claimer may post; `false` when the bead was given back in the meantime, or
  *   when the answer was lost and nothing is on record.
  */
-export async function declareIntent(
-  session: Session,
-  beadId: string,
-  token: string,
-): Promise<boolean> {
+export async function declareIntent(session: Session, token: string): Promise<boolean> {
   try {
-    await session.query(INSERT_INTENT_SQL, [intentKey(beadId), token]);
+    await session.query(INSERT_INTENT_SQL, [intentKey(token), POSTING]);
     return true;
   } catch (error) {
     if (error instanceof DatabaseUnreachableError) await session.reconnect();
     else if (!(error instanceof DuplicateKeyError || error instanceof ConflictError)) throw error;
     // After a lost answer the row may be there all the same.
-    return (await readIntent(session, beadId)) === token;
+    return await hasIntent(session, token);
   }
 }
 
-async function readIntent(session: Session, beadId: string) {
-  const [row] = await session.query(READ_INTENT_SQL, [intentKey(beadId)]);
-  return row?.['value'];
+async function hasIntent(session: Session, token: string): Promise<boolean> {
+  const [row] = await session.query(READ_INTENT_SQL, [intentKey(token)]);
+  return row?.['value'] === POSTING;
 }
 
 /** What is known of a claim that nobody has recorded an outcome of. */
@@ -56,15 +54,11 @@ export interface ClaimEvidence {
   mayHavePosted: boolean;
 }
 
-export async function readClaimEvidence(
-  session: Session,
-  beadId: string,
-  token: string,
-): Promise<ClaimEvidence> {
+export async function readClaimEvidence(session: Session, token: string): Promise<ClaimEvidence> {
   // The lock first: a claimer that ended in between has then left its intent for us to see.
   const [lock] = await session.query('SELECT IS_FREE_LOCK(?) AS free', [claimLock(token)]);
   return {
     alive: Number(lock?.['free']) !== 1,
-    mayHavePosted: (await readIntent(session, beadId)) === token,
+    mayHavePosted: await hasIntent(session, token),
   };
 }

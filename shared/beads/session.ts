@@ -63,7 +63,11 @@ export class Session {
       });
       return Array.isArray(result) ? result : [];
     } catch (error) {
-      throw translate(error, this.#settings);
+      const translated = translate(error, this.#settings);
+      // A statement that timed out stays at the head of the connection's queue for ever, and the next
+      // would wait behind it; on a destroyed connection it fails at once.
+      if (translated instanceof DatabaseUnreachableError) this.#connection.destroy();
+      throw translated;
     }
   }
 
@@ -73,7 +77,12 @@ export class Session {
    */
   async lock(name: string): Promise<void> {
     this.#locks.add(name);
-    await this.query('SELECT GET_LOCK(?, 0)', [name]);
+    try {
+      await this.query('SELECT GET_LOCK(?, 0)', [name]);
+    } catch (error) {
+      if (!(error instanceof DatabaseUnreachableError)) throw error;
+      await this.reconnect();
+    }
   }
 
   /** Replaces a connection that broke; what it had not committed is gone with it. */

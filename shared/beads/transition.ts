@@ -32,8 +32,8 @@ export type Verdict =
       step: StepName;
       /** Kept in the step cell beside the token. */
       about?: string;
-      /** `forget` removes the bead's intent to post, `forbid` makes sure that there will be none. */
-      intent?: 'forget' | 'forbid';
+      /** Of the claim with this token: remove its intent to post, or make sure there will be none. */
+      intent?: { forget: string } | { forbid: string };
     }
   | { leave: string };
 

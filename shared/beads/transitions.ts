@@ -22,6 +22,8 @@ export interface Claim {
   token: string;
   /** Counted from 1. */
   attempt: number;
+  /** How many rests it will have had with the next, for the back-off; at least `attempt`. */
+  rests: number;
 }
 
 /** Why BeadBoard certainly did not take a bead. */
@@ -29,7 +31,7 @@ export interface Failure {
   reason: string;
   /** `undefined` when there was no answer. */
   httpStatus: number | undefined;
-  /** There was no room; it costs the bead no attempt and no rest. */
+  /** There was no room; it costs the bead no attempt, only a rest. */
   busy: boolean;
 }
 
@@ -49,8 +51,6 @@ export function claim(looked: Bead, attempt: number): Transition {
             note: claimedNote(now),
             fact: { name: TRANSITIONS.claimed.event, data: { bead: summary(bead), attempt } },
           }),
-          // Of an earlier claim that went wrong.
-          intent: 'forget',
         },
   );
 }
@@ -67,7 +67,7 @@ export function dispatched(held: Claim, jobId: string): Transition {
               data: { bead: summary(bead), attempt: held.attempt, jobId },
             },
           }),
-          intent: 'forget',
+          intent: { forget: held.token },
         }
       : { leave: `the claim is not ours any more; job ${jobId} runs without a note` },
   );
@@ -86,7 +86,7 @@ export function unconfirmed(held: Claim, reason: string): Transition {
             },
           }),
           about: held.token,
-          intent: 'forget',
+          intent: { forget: held.token },
         }
       : { leave: NOT_OURS },
   );
@@ -106,7 +106,7 @@ export function release(looked: Bead): Transition {
               data: { bead: summary(bead), reason: TRANSITIONS.released.when },
             },
           }),
-          intent: 'forbid',
+          ...(looked.step === undefined ? {} : { intent: { forbid: looked.step.token } }),
         },
   );
 }
@@ -116,7 +116,7 @@ export function release(looked: Bead): Transition {
  * meantime keeps the status they gave it, and only gets the note.
  */
 export function failed(
-  { bead: claimed, token, attempt }: Claim,
+  { bead: claimed, token, attempt, rests }: Claim,
   { reason, httpStatus, busy }: Failure,
   { maxAttempts, backOff }: RetryPolicy,
 ): Transition {
@@ -124,7 +124,7 @@ export function failed(
     if (!isOf({ token }, bead)) return { leave: NOT_OURS };
     const ours = bead.status === TRANSITIONS.failed.from && bead.assignee === claimed.assignee;
     const givesUp = ours && !busy && attempt >= maxAttempts;
-    const wait = busy ? 0 : backOffMs(bead.id, attempt, backOff);
+    const wait = backOffMs(bead.id, rests, backOff);
     const failure: Change = {
       note: failedNote(reason, httpStatus),
       fact: {
@@ -138,9 +138,12 @@ export function failed(
         },
       },
     };
-    if (!ours) return { ...one('failed', failure), intent: 'forget' };
+    if (!ours) return { ...one('failed', failure), intent: { forget: token } };
     if (!givesUp) {
-      return { ...one('failed', { ...failure, to: TRANSITIONS.failed.to }), intent: 'forget' };
+      return {
+        ...one('failed', { ...failure, to: TRANSITIONS.failed.to }),
+        intent: { forget: token },
+      };
     }
     const last: Change = {
       to: TRANSITIONS['given-up'].to,
@@ -150,7 +153,7 @@ export function failed(
         data: { bead: summary(bead), attempts: attempt },
       },
     };
-    return { step: 'given-up', changes: [failure, last], intent: 'forget' };
+    return { step: 'given-up', changes: [failure, last], intent: { forget: token } };
   });
 }
 

@@ -83,9 +83,14 @@ describe('failures', () => {
 
   it('count from the last reset on, in whatever order they come', () => {
     expect(countFailures([])).toEqual(NO_FAILURES);
-    expect(countFailures([failed(50), failed(400)])).toEqual({ count: 2, lastSecondsAgo: 50 });
+    expect(countFailures([failed(50), failed(400)])).toEqual({
+      count: 2,
+      rests: 2,
+      lastSecondsAgo: 50,
+    });
     expect(countFailures([failed(400), reset(300), failed(50), reset(500)])).toEqual({
       count: 1,
+      rests: 1,
       lastSecondsAgo: 50,
     });
   });

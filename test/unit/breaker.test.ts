@@ -58,32 +58,38 @@ describe('a past event', () => {
     issue_id: 'code-a1',
     event_type: 'updated',
     actor: 'beads-dispatcher',
-    newest_note: '',
     tail: '"}',
     has_assignee: 0,
     seconds_ago: 7,
   };
-  const open = { event_type: 'status_changed', tail: '"status":"open"}' };
+  /** What bd writes when the newest note is this. */
+  const notes = (...lines: string[]) => JSON.stringify({ notes: ['claimed', ...lines].join('\n') });
+  const opened = (...lines: string[]) => ({
+    event_type: 'status_changed',
+    tail: JSON.stringify({ notes: ['claimed', ...lines].join('\n'), status: 'open' }),
+  });
 
   it.each([
-    [{ ...open, newest_note: 'dispatch failed HTTP 500: x' }, 'failed'],
-    [
-      { ...open, newest_note: 'dispatch failed HTTP 409: {\\"error\\":\\"Agent is busy\\"}' },
-      'busy',
-    ],
-    [{ ...open, newest_note: 'dispatch failed HTTP 502: {\\"error\\":\\"Queue full\\"}' }, 'busy'],
-    [{ ...open, newest_note: 'dispatch failed HTTP 400: the queue full of eels' }, 'failed'],
-    [{ event_type: 'status_changed', tail: '"status":"in_progress"}' }, 'none'],
-    [{ event_type: 'status_changed', tail: '"status":"blocked"}' }, 'none'],
-    [{ newest_note: 'dispatched: job=1"}' }, 'dispatched'],
-    [{ newest_note: 'dispatch outcome unknown: x"}' }, 'unknown'],
-    [{ newest_note: 'dispatch failed HTTP 500: x"}' }, 'none'],
-    [{ ...open, actor: 'beads-reaper' }, 'none'],
-    [{ ...open, actor: 'person' }, 'reset'],
+    [opened('dispatch failed HTTP 500: x'), 'failed'],
+    [opened('dispatch failed HTTP 409: {"error":"Agent is busy"}'), 'busy'],
+    [opened('dispatch failed HTTP 502: {"error":"Queue full"}'), 'busy'],
+    [opened('dispatch failed HTTP 502: {"error":"Queue full\\nof eels"}'), 'busy'],
+    [opened('dispatch failed HTTP 400: the queue full of eels'), 'failed'],
+    [opened('dispatch failed HTTP 409: Agent is busy', 'dispatch failed HTTP 500: x'), 'failed'],
+    [{ event_type: 'status_changed', tail: '{"notes":"a","status":"in_progress"}' }, 'none'],
+    [{ event_type: 'status_changed', tail: '{"notes":"a","status":"blocked"}' }, 'none'],
+    [{ tail: notes('dispatched: job=1') }, 'dispatched'],
+    [{ tail: '{"notes":"dispatched: job=1"}' }, 'dispatched'],
+    [{ tail: notes('dispatch outcome unknown: x') }, 'unknown'],
+    [{ tail: notes('dispatch outcome unknown: {"error":"a\\ndispatched: b"}') }, 'unknown'],
+    [{ tail: notes('dispatch failed HTTP 500: x') }, 'missed'],
+    [{ tail: notes('dispatch failed HTTP 409: Agent is busy') }, 'none'],
+    [{ ...opened('dispatch failed HTTP 500: x'), actor: 'beads-reaper' }, 'none'],
+    [{ ...opened(), actor: 'person' }, 'reset'],
     [{ actor: 'person', event_type: 'reopened' }, 'reset'],
     [{ actor: 'person', event_type: 'claimed' }, 'reset'],
     [{ actor: 'person', has_assignee: 1 }, 'reset'],
-    [{ actor: 'person', newest_note: 'dispatched: job=1"}' }, 'none'],
+    [{ actor: 'person', tail: notes('dispatched: job=1') }, 'none'],
     [{ actor: 'person', event_type: 'closed', has_assignee: 1 }, 'none'],
   ])('%j is %s', (fields, kind) => {
     expect(pastEventOf({ ...row, ...fields })).toEqual({ beadId: 'code-a1', kind, secondsAgo: 7 });

@@ -125,10 +125,10 @@ describe('decide', () => {
   });
 
   it('lets a bead rest after its failures, and counts the next attempt from them', () => {
-    const failures = (lastSecondsAgo: number): Failures => ({ count: 2, lastSecondsAgo });
+    const failures = (lastSecondsAgo: number): Failures => ({ count: 2, rests: 2, lastSecondsAgo });
     const restSeconds = Math.ceil(backOffMs('code-a1', 2, backOff) / 1000);
     const rests = decideOn(candidate({}, { failures: failures(restSeconds - 10) }));
-    expect(rests.left[0]?.reason).toMatch(/failed 2 times and rests for another (9|10) s/);
+    expect(rests.left[0]?.reason).toMatch(/came back 2 times and rests for another (9|10) s/);
     const goes = decideOn(candidate({}, { failures: failures(restSeconds) }));
     expect(goes.eligible).toMatchObject([{ attempt: 3 }]);
   });
