@@ -28,18 +28,22 @@ function hold(signal: NodeJS.Signals): void {
   held = signal;
 }
 
+/**
+ * Our listener comes first and stays for good: were there none for a moment, Node would let go of the
+ * signal, and lose one that is already on its way.
+ */
 function takeOver(): void {
   for (const signal of SIGNALS) {
+    if (!process.listeners(signal).includes(hold)) process.on(signal, hold);
     for (const listener of process.listeners(signal)) {
+      if (listener === hold) continue;
       listeners.push({ signal, listener });
       process.off(signal, listener);
     }
-    process.on(signal, hold);
   }
 }
 
 function handBack(): void {
-  for (const signal of SIGNALS) process.off(signal, hold);
   for (const { signal, listener } of listeners) process.on(signal, listener);
   listeners = [];
   // The answer goes out first.
