@@ -3,8 +3,8 @@ import type { Beads } from './beads/beads.ts';
 import type { ClaimEvidence } from './beads/intent.ts';
 import type { Transition } from './beads/transition.ts';
 import { release, unconfirmed } from './beads/transitions.ts';
-import { describeError, isOfOneBead } from './errors.ts';
 import type { TickContext } from './tick-function.ts';
+import { logUnwritten } from './unwritten.ts';
 
 /** What to do with a claim whose outcome nobody has recorded. */
 export type OrphanVerdict = 'leave' | 'release' | 'unconfirmed';
@@ -39,8 +39,7 @@ export async function settleOrphans(
       counts[verdict === 'release' ? 'released' : 'orphaned'] += 1;
       log.warn({ bead: bead.id, verdict }, 'settled a claim whose dispatcher died');
     } catch (error) {
-      if (!isOfOneBead(error)) throw error;
-      log.error({ bead: bead.id, ...describeError(error) }, 'this bead could not be written');
+      logUnwritten(error, bead.id, log);
       counts.errors += 1;
     }
   }

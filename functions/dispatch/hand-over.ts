@@ -1,4 +1,4 @@
-import { describeError, isOfOneBead } from '../../shared/errors.ts';
+import { describeError } from '../../shared/errors.ts';
 import type { DispatchOutcome } from '../../shared/beadboard/outcome.ts';
 import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { Beads } from '../../shared/beads/beads.ts';
@@ -12,6 +12,7 @@ import {
   type RetryPolicy,
 } from '../../shared/beads/transitions.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
+import { logUnwritten } from '../../shared/unwritten.ts';
 import type { Eligible } from './decide.ts';
 
 /**
@@ -57,8 +58,7 @@ export async function handOver(
     else log.warn({ bead: bead.id, outcome, reason: recorded.reason }, 'outcome not recorded');
     return obstacle === undefined ? resultOf(outcome) : 'lost';
   } catch (error) {
-    if (!isOfOneBead(error)) throw error;
-    log.error({ bead: bead.id, ...describeError(error) }, 'this bead could not be written');
+    logUnwritten(error, bead.id, log);
     return 'errors';
   }
 }

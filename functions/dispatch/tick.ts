@@ -95,8 +95,8 @@ async function readRoom(
   policy: Policy,
   inFlight: number,
 ): Promise<number> {
-  if (agentService === undefined) return roomFor(policy, inFlight, undefined);
-  return roomFor(policy, inFlight, (await agentService.freeCapacity()) ?? 0);
+  const free = agentService && ((await agentService.freeCapacity()) ?? 0);
+  return roomFor(policy, inFlight, free);
 }
 
 /** A log line holds so many beads with their reasons; `left` in the tick's line counts them all. */

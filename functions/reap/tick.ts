@@ -2,9 +2,9 @@ import type { AgentService, JobState } from '../../shared/agent-service/agent-se
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
 import { reap } from '../../shared/beads/transitions.ts';
-import { describeError, isOfOneBead } from '../../shared/errors.ts';
 import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
+import { logUnwritten } from '../../shared/unwritten.ts';
 import { AT_WORK, isWorthAsking, judge, type Judgement } from './judge.ts';
 
 export interface ReapParts {
@@ -67,8 +67,7 @@ async function carryOut(
     log.info({ bead: bead.id }, 'blocked: no progress');
     return 'blocked';
   } catch (error) {
-    if (!isOfOneBead(error)) throw error;
-    log.error({ bead: bead.id, ...describeError(error) }, 'this bead could not be written');
+    logUnwritten(error, bead.id, log);
     return 'errors';
   }
 }

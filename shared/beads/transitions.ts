@@ -45,13 +45,11 @@ export function claim(looked: Bead, attempt: number): Transition {
   return of('claimed', looked, (bead, now) =>
     hasMoved(looked, bead)
       ? { leave: MOVED }
-      : {
-          ...one('claimed', {
-            to: TRANSITIONS.claimed.to,
-            note: claimedNote(now),
-            fact: { name: TRANSITIONS.claimed.event, data: { bead: summary(bead), attempt } },
-          }),
-        },
+      : one('claimed', {
+          to: TRANSITIONS.claimed.to,
+          note: claimedNote(now),
+          fact: { name: TRANSITIONS.claimed.event, data: { bead: summary(bead), attempt } },
+        }),
   );
 }
 
