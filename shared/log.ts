@@ -1,23 +1,65 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 
+import { SECRETS } from './variables.ts';
+
 export type { Logger };
 
-/** Fields that must never be printed, wherever a careless call puts them. */
-const SECRET_FIELDS = ['password', 'token', 'authorization', 'AGENT_SERVICE_TOKEN'];
+/**
+ * Fields that must never be printed, wherever a careless call puts them: credentials, and what is
+ * longer or more private than a log should be.
+ */
+const HIDDEN_FIELDS = [
+  ...SECRETS,
+  'password',
+  'token',
+  'authorization',
+  'cookie',
+  'prompt',
+  'body',
+  'description',
+  'acceptance_criteria',
+  'notes',
+];
+
+/** A shorter one stands in too many words, and its absence would tell more than it hides. */
+const MIN_SECRET_CHARACTERS = 5;
+
+/** pino names each depth; nothing of ours is nested deeper. */
+const DEPTHS = ['', '*.', '*.*.'];
+
+export interface LogSettings {
+  /** pino's level. */
+  level: string;
+  /** Values that are replaced wherever in a line they turn up, for example within a message. */
+  secrets: readonly string[];
+}
 
 /**
  * One JSON line per entry on stdout, as Knative's log collectors expect.
- * @param name the function's name, on every line.
- * @param level pino's level.
+ * @param name the program's name, on every line.
  * @param destination stdout by default.
  */
-export function createLog(name: string, level: string, destination?: DestinationStream): Logger {
+export function createLog(
+  name: string,
+  { level, secrets }: LogSettings,
+  destination?: DestinationStream,
+): Logger {
+  const escaped = secrets
+    .filter(({ length }) => length >= MIN_SECRET_CHARACTERS)
+    .map((secret) => JSON.stringify(secret).slice(1, -1));
   const options = {
     level,
     base: { name },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]), censor: '[secret]' },
+    redact: {
+      paths: DEPTHS.flatMap((depth) => HIDDEN_FIELDS.map((field) => depth + field)),
+      censor: '[hidden]',
+    },
+    hooks: {
+      streamWrite: (line: string) =>
+        escaped.reduce((shown, secret) => shown.replaceAll(secret, '[hidden]'), line),
+    },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { SettingsError } from './errors.ts';
+import type { LogSettings } from './log.ts';
 import { SECRETS, variables, type VariableName } from './variables.ts';
 
 /** What is read of bd's `metadata.json` (bd's internal/configfile); the rest of it is bd's own. */
@@ -33,11 +34,12 @@ export interface DatabaseSettings {
 
 export type Settings = Omit<
   z.output<typeof variables>,
-  'BEADS_DIR' | 'K_CE_OVERRIDES' | `BEADS_DOLT_${string}`
+  'BEADS_DIR' | 'K_CE_OVERRIDES' | 'LOG_LEVEL' | `BEADS_DOLT_${string}`
 > & {
   database: DatabaseSettings;
   /** Names the project in event sources: bd's `project_id`, or else the database. */
   project: string;
+  log: LogSettings;
   /** Extensions that a SinkBinding adds to every event. */
   eventExtensions: Record<string, string>;
 };
@@ -66,6 +68,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     BEADS_DOLT_PASSWORD: password,
     BEADS_DOLT_SERVER_TLS: tls,
     K_CE_OVERRIDES,
+    LOG_LEVEL,
     ...rest
   } = parsed.data;
   const file = BEADS_DIR === undefined ? {} : readMetadataFile(BEADS_DIR);
@@ -82,6 +85,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   return {
     ...rest,
     database,
+    log: { level: LOG_LEVEL, secrets: [...SECRETS].flatMap((name) => env[name] || []) },
     project: file.project_id ?? database.database,
     eventExtensions: K_CE_OVERRIDES?.extensions ?? {},
   };

@@ -54,5 +54,8 @@ async function settlementOf(
   if (verdict === 'release') return release(bead);
   const attempt = await beads.attemptOf(bead.id);
   const claim = { bead, token: bead.step?.token ?? '', attempt, rests: attempt };
-  return unconfirmed(claim, 'the dispatcher died before it had the answer');
+  return unconfirmed(claim, {
+    reason: 'dispatcher-died',
+    words: 'the dispatcher died before it had the answer',
+  });
 }

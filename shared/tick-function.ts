@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto';
 
 import type { HttpFunction } from '@google-cloud/functions-framework';
 
+import { envelopeFrom, type Envelope } from './audit/envelope.ts';
 import { Relay } from './audit/relay.ts';
+import { Sink } from './audit/sink.ts';
+import type { BeadsDatabase } from './beads/beads.ts';
 import { readCloudEvent } from './cloud-event.ts';
 import { describeError, NotACloudEventError, TickIncompleteError } from './errors.ts';
 import { holdSignals, isStopping } from './hold-signals.ts';
@@ -13,7 +16,10 @@ import { traceOf } from './trace.ts';
 /** What a tick gets of its surroundings. */
 export interface TickContext {
   log: Logger;
+  /** Takes what the tick has recorded to the sink, beside its work. */
   relay: Relay;
+  /** Makes events of what the tick does. */
+  envelope: Envelope;
   /** W3C trace context, for calls and events. */
   traceparent: string;
   /** Whether the process has been told to end; no new bead is taken then. */
@@ -34,15 +40,13 @@ export type Tick = (context: TickContext) => Promise<Counts>;
 export function tickFunction(
   name: string,
   settings: Settings,
+  database: BeadsDatabase,
   log: Logger,
   tick: Tick,
 ): HttpFunction {
-  const relaySettings = {
-    sink: settings.K_SINK,
-    project: `/beads/${encodeURIComponent(settings.project)}`,
-    function: name,
-    extensions: settings.eventExtensions,
-  };
+  const project = `/beads/${encodeURIComponent(settings.project)}`;
+  const sink =
+    settings.K_SINK === undefined ? undefined : new Sink(settings.K_SINK, settings.eventExtensions);
   log.info(
     {
       database: settings.database.database,
@@ -51,7 +55,7 @@ export function tickFunction(
       paused: settings.PAUSED,
     },
     settings.K_SINK === undefined
-      ? `${name} starts; no K_SINK, so events are only logged`
+      ? `${name} starts; no K_SINK, so events are kept in the outbox and logged`
       : `${name} starts; events go to ${settings.K_SINK}`,
   );
 
@@ -64,8 +68,10 @@ export function tickFunction(
           log.info({ trigger: event.type }, 'paused: nothing is done');
         } else {
           const traceparent = traceOf(event['traceparent'] ?? request.headers['traceparent']);
-          const relay = new Relay(relaySettings, traceparent, log);
-          await runTick({ log, relay, traceparent, isStopping }, event.type);
+          const envelope = envelopeFrom({ project, function: name, traceparent });
+          const openOutbox = () => database.openOutbox();
+          const relay = new Relay({ sink, openOutbox, log });
+          await runTick({ log, relay, envelope, traceparent, isStopping }, event.type);
         }
         response.status(204).end();
       } catch (error) {
@@ -88,18 +94,17 @@ export function tickFunction(
       const { code, message } = describeError(error);
       const stack = code === 'UNEXPECTED' && error instanceof Error ? { stack: error.stack } : {};
       log.error({ code, trigger, ...stack }, message);
-      context.relay.report([
-        {
+      await context.relay.settle();
+      await context.relay.announce(
+        context.envelope({
           id: randomUUID(),
           name: 'tick.failed.v1',
           subject: name,
           at: new Date(),
           data: { function: name, code, message },
-        },
-      ]);
+        }),
+      );
       throw error;
-    } finally {
-      await context.relay.settle();
     }
   }
 }

@@ -31,14 +31,14 @@ describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
       for (let round = 0; round < ROUNDS; round += 1) {
         const id = `code-r${round}`;
         await scene.tracker.create(id, { assignee: 'agent' });
-        const bead = await scene.database.use(async (beads) => {
+        const bead = await scene.use(async (beads) => {
           const { open } = await beads.look();
           const candidate = open.find((entry) => entry.bead.id === id);
           if (candidate === undefined) throw new Error(`${id} is not open`);
           return candidate.bead;
         });
         const outcomes = await Promise.all(
-          sessions.map((session) => transition(session, schema, claim(bead, 1))),
+          sessions.map((session) => transition(session, schema, JSON.stringify, claim(bead, 1))),
         );
         winners.push(outcomes.filter(({ done }) => done).length);
         expect((await scene.tracker.show(id)).notes.match(/claimed/g)).toHaveLength(1);

@@ -243,7 +243,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
 
   it('does not post what was reassigned in the same second as the claim', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
-    await scene.database.use(async (beads) => {
+    await scene.use(async (beads) => {
       const [candidate] = (await beads.look()).open;
       if (candidate === undefined) throw new Error('nothing is open');
       const wanted = claim(candidate.bead, 1);

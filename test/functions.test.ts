@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { EVENT_DATA } from '../shared/audit/event-types.ts';
+import { unsentCount } from './world/audit.ts';
 import { FunctionProcess, type FunctionName } from './world/function.ts';
 import { connectTo } from './world/database.ts';
 import { Scene } from './world/scene.ts';
@@ -160,6 +161,34 @@ describe('the built functions', () => {
     }
   });
 
+  it('put no prompt, no description and no answer into logs and events', async () => {
+    await scene.tracker.create('code-a1', {
+      assignee: 'agent',
+      description: 'canary-description',
+      acceptance_criteria: 'canary-acceptance',
+    });
+    const dispatch = await start('dispatch');
+    const answers = [
+      { status: 500, json: { error: 'canary-refused' } },
+      { status: 502, json: { error: 'fetch failed canary-unknown' } },
+    ];
+    scene.board.onPost = () => answers.shift();
+    await dispatch.tick();
+    await scene.tracker.ageHistory('code-a1', 60);
+    await dispatch.tick();
+
+    expect((await scene.tracker.show('code-a1')).notes).toMatch(/canary-refused[^]*canary-unknown/);
+    expect(scene.sink.typesOf()).toEqual([
+      'dispatch.claimed.v1',
+      'dispatch.failed.v1',
+      'dispatch.claimed.v1',
+      'dispatch.unconfirmed.v1',
+    ]);
+    expect(JSON.stringify(scene.sink.events)).not.toContain('canary');
+    expect(dispatch.output).toContain('code-a1');
+    expect(dispatch.output).not.toContain('canary');
+  });
+
   it('log events that have no sink, and say so at the start', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const dispatch = await start('dispatch', { K_SINK: '' });
@@ -173,14 +202,16 @@ describe('the built functions', () => {
     ]);
   });
 
-  it('dispatch although the sink is down, and log what it did not take', async () => {
+  it('dispatch although the sink is down, keep the events and say so', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const dispatch = await start('dispatch', { K_SINK: 'http://127.0.0.1:1/' });
 
     expect(await dispatch.tick()).toBe(204);
 
     expect((await scene.tracker.show('code-a1')).notes).toContain('dispatched: job=');
-    expect(dispatch.log.filter(({ msg }) => msg === 'event not delivered')).toHaveLength(2);
+    const line = dispatch.log.find(({ msg }) => String(msg).includes('outbox'));
+    expect(line?.['problem']).toContain('ECONNREFUSED');
+    expect(await unsentCount(scene.tracker)).toBe(2);
   });
 
   describe('that cannot look', () => {

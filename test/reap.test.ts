@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { EVENT_DATA } from '../shared/audit/event-types.ts';
 import { AgentService } from '../shared/agent-service/agent-service.ts';
-import { BeadsDatabase } from '../shared/beads/beads.ts';
 import { reap } from '../shared/beads/transitions.ts';
 import { AgentServiceStandIn } from './world/agent-service.ts';
 import { GENERATIONS } from './world/bd-schema.ts';
@@ -60,8 +59,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
 
   it('yields to whatever changed the bead since it looked', async () => {
     await dispatchedAgo('code-a1', 45);
-    const database = new BeadsDatabase(scene.settings, 'agent');
-    await database.use(async (beads) => {
+    await scene.use(async (beads) => {
       const [bead] = (await beads.look()).inProgress;
       if (bead === undefined) throw new Error('nothing in progress');
       await scene.tracker.note('code-a1', 'still at it', 'beads-task-runner');

@@ -49,13 +49,14 @@ export async function handOver(
     const outcome: DispatchOutcome =
       obstacle === undefined
         ? await beadboard.dispatch(bead.id, traceparent)
-        : { kind: 'refused', reason: obstacle, httpStatus: undefined, busy: false };
-    // All that is known, before anything else can go wrong.
-    log.info({ bead: bead.id, attempt, outcome }, 'handed over');
+        : { kind: 'refused', reason: 'not-held', words: obstacle, httpStatus: undefined };
+    // What is known, before anything else can go wrong. An answer's words may hold anything.
+    const known = { ...outcome, words: undefined };
+    log.info({ bead: bead.id, attempt, outcome: known }, 'handed over');
 
     const recorded = await beads.transition(recordOf(held, outcome, retry));
     if (recorded.done) relay.report(recorded.events);
-    else log.warn({ bead: bead.id, outcome, reason: recorded.reason }, 'outcome not recorded');
+    else log.warn({ bead: bead.id, outcome: known, reason: recorded.reason }, 'outcome not recorded');
     return obstacle === undefined ? resultOf(outcome) : 'lost';
   } catch (error) {
     logUnwritten(error, bead.id, log);
@@ -75,12 +76,12 @@ function recordOf(held: Claim, outcome: DispatchOutcome, retry: RetryPolicy): Tr
     case 'refused':
       return failed(held, outcome, retry);
     case 'unknown':
-      return unconfirmed(held, outcome.reason);
+      return unconfirmed(held, outcome);
   }
 }
 
 function resultOf(outcome: DispatchOutcome): HandOver {
   if (outcome.kind === 'accepted') return 'dispatched';
   if (outcome.kind === 'unknown') return 'unconfirmed';
-  return outcome.busy ? 'busy' : 'failed';
+  return outcome.reason === 'busy' ? 'busy' : 'failed';
 }

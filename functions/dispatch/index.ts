@@ -9,9 +9,10 @@ import { tickFunction } from '../../shared/tick-function.ts';
 import { dispatchTick } from './tick.ts';
 
 const settings = settingsOrExit(readDispatchSettings);
-const log = createLog('dispatch', settings.LOG_LEVEL);
+const log = createLog('dispatch', settings.log);
+const database = new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE);
 const parts = {
-  database: new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE),
+  database,
   beadboard: new BeadBoard(settings.BEADBOARD_URL, settings.DISPATCH_TIMEOUT_MS),
   agentService: AgentService.of(settings, log),
   policy: {
@@ -27,5 +28,5 @@ const parts = {
 
 http(
   'dispatch',
-  tickFunction('dispatch', settings, log, (context) => dispatchTick(parts, context)),
+  tickFunction('dispatch', settings, database, log, (context) => dispatchTick(parts, context)),
 );

@@ -38,8 +38,9 @@ export async function dispatchTick(
   context: TickContext,
 ): Promise<DispatchCounts> {
   const deadline = performance.now() + tickTimeoutMs;
-  return await database.use(async (beads) => {
+  return await database.use(context.envelope, async (beads) => {
     let seen = await beads.look();
+    if (seen.hasUnsent) context.relay.report();
     const settled = await settleOrphans(beads, seen.inProgress, context);
     let decision = decide(seen, policy);
     report(decision, context);

@@ -8,14 +8,15 @@ import { tickFunction } from '../../shared/tick-function.ts';
 import { reapTick } from './tick.ts';
 
 const settings = settingsOrExit(readSettings);
-const log = createLog('reap', settings.LOG_LEVEL);
+const log = createLog('reap', settings.log);
+const database = new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE);
 const parts = {
-  database: new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE),
+  database,
   agentService: AgentService.of(settings, log),
   reapAfterMinutes: settings.REAP_AFTER_MINUTES,
 };
 
 http(
   'reap',
-  tickFunction('reap', settings, log, (context) => reapTick(parts, context)),
+  tickFunction('reap', settings, database, log, (context) => reapTick(parts, context)),
 );

@@ -30,9 +30,10 @@ export async function reapTick(
   { database, agentService, reapAfterMinutes }: ReapParts,
   context: TickContext,
 ): Promise<ReapCounts> {
-  const { log } = context;
-  return await database.use(async (beads) => {
-    const { inProgress, bad, now } = await beads.look();
+  const { log, relay } = context;
+  return await database.use(context.envelope, async (beads) => {
+    const { inProgress, bad, now, hasUnsent } = await beads.look();
+    if (hasUnsent) relay.report();
     for (const { id, problem } of bad) log.warn({ bead: id, problem }, 'bad row');
 
     const settled = await settleOrphans(beads, inProgress, context);

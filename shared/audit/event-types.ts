@@ -14,6 +14,19 @@ const bead = z.object({ id: z.string(), title: z.string(), priority: z.int() });
 const attempt = z.int().min(1);
 const utc = z.iso.datetime();
 
+/** Why BeadBoard certainly did not take a bead: words of ours, since an answer may hold anything. */
+const failure = z.enum(['refused', 'busy', 'unreachable', 'not-held']).meta({
+  description:
+    'refused: BeadBoard said no; busy: it had no room; unreachable: no connection to it; not-held: another writer took the bead between claim and POST, so that nothing was sent',
+});
+/** Why it is not known whether an agent is at work. */
+const doubt = z.enum(['no-answer', 'unclear-answer', 'dispatcher-died']).meta({
+  description:
+    'no-answer: the connection broke or time ran out; unclear-answer: it says neither yes nor no; dispatcher-died: it ended before the answer was on record',
+});
+export type FailureReason = z.output<typeof failure>;
+export type DoubtReason = z.output<typeof doubt>;
+
 export const EVENT_DATA = {
   'dispatch.claimed.v1': z
     .object({ bead, attempt })
@@ -25,13 +38,13 @@ export const EVENT_DATA = {
     .object({
       bead,
       attempt,
-      reason: z.string(),
+      reason: failure,
       httpStatus: z.int().nullable(),
       nextAttemptAt: utc.nullable(),
     })
     .describe('BeadBoard certainly did not take the bead; without a next attempt it is given up.'),
   'dispatch.unconfirmed.v1': z
-    .object({ bead, attempt, reason: z.string() })
+    .object({ bead, attempt, reason: doubt })
     .describe('The answer was lost, so an agent may or may not be at work; the claim is kept.'),
   'dispatch.blocked.v1': z
     .object({ bead, attempts: attempt })

@@ -1,128 +1,180 @@
-import { CloudEvent, HTTP } from 'cloudevents';
+import { z } from 'zod';
 
 import { messageOf } from '../errors.ts';
-import { call } from '../http.ts';
+import type { Outbox, UnsentEvent } from '../beads/outbox.ts';
+import { parseJson } from '../json.ts';
 import type { Logger } from '../log.ts';
-import { dataSchemaOf, typeOf, type AuditEvent } from './event-types.ts';
+import type { Sink } from './sink.ts';
 
 /**
- * A broker answers when delivery has ended. A tick must not wait for ever for a slow subscriber, and
- * an event that was not taken is logged with all it holds.
+ * The relay takes events from the outbox to the sink: the oldest first, those of one bead one after the
+ * other, those of different beads side by side. It works beside the tick, so that a sink that is slow
+ * or gone delays no dispatch, and what it does not get done is left to the next tick of either
+ * function.
  */
-const SEND_TIMEOUT_MS = 5_000;
-/** All events of a tick together; the longest tick with this stays within the Service's time-out. */
-const RELAY_TIMEOUT_MS = 15_000;
 
-export interface RelaySettings {
-  /** Where events go; without it they are logged. */
-  sink: string | undefined;
-  /** `/beads/<project>`; the function is added to it. */
-  project: string;
-  /** The function whose tick this is. */
-  function: string;
-  /** Extensions of a SinkBinding. */
-  extensions: Readonly<Record<string, string>>;
+/** Long enough for a broker that waits for its subscribers; a sink that hangs costs this once a tick. */
+const SEND_TIMEOUT_MS = 5_000;
+/** How long a tick that is done otherwise goes on sending; with it the longest one stays within the
+ * Service's time-out. */
+const SETTLE_TIMEOUT_MS = 15_000;
+/** Events read at once, and so the most that are sent a second time after a crash. */
+const BATCH = 100;
+/** Beads whose events are sent at the same time; a broker takes them in parallel. */
+const LANES = 8;
+/** One bead's event may be at fault; when those of so many are refused, the sink is. */
+const REFUSALS_THAT_END_IT = 3;
+/** A relay that leaves events lying for so long does not run any more, whatever its lock says. */
+const STALE_LOCK_MS = 60_000;
+
+type OutboxOfRelay = Pick<Outbox, 'take' | 'giveBack' | 'read' | 'remove' | 'close'>;
+
+export interface RelayParts {
+  /** `undefined` without K_SINK: events are kept in the outbox, and logged. */
+  sink: Sink | undefined;
+  /** Opens the outbox on a connection of its own. */
+  openOutbox: () => Promise<OutboxOfRelay>;
+  log: Logger;
 }
 
-/**
- * Sends the events of one tick to the sink, one after the other in the order they were reported,
- * beside the tick's own work. A sink that fails once is left alone for the rest of the tick.
- */
+/** The relay of one tick. */
 export class Relay {
-  readonly #settings: RelaySettings;
-  readonly #traceparent: string;
-  readonly #log: Logger;
-  #sending: Promise<void> = Promise.resolve();
-  #failed = false;
-  /** Time spent on the sink so far. */
-  #spentMs = 0;
+  readonly #parts: RelayParts;
+  #outbox: OutboxOfRelay | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #isWanted = false;
+  /** This tick sends no more. */
+  #hasEnded = false;
+  #refusals = 0;
+  /** Nothing is sent after this (`performance.now()`). */
+  #deadline = Number.POSITIVE_INFINITY;
+  /** Keys of events, and the beads they belong to, that are left to a later tick. */
+  readonly #left = { keys: new Set<string>(), beads: new Set<string>() };
 
-  constructor(settings: RelaySettings, traceparent: string, log: Logger) {
-    this.#settings = settings;
-    this.#traceparent = traceparent;
-    this.#log = log;
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
   }
 
-  /** Takes events that are committed; never throws, never waits. */
-  report(events: readonly AuditEvent[]): void {
-    for (const event of events) {
-      this.#sending = this.#sending.then(() => this.#send(event));
-    }
-  }
-
-  /** Waits until everything reported is sent or logged. */
-  async settle(): Promise<void> {
-    await this.#sending;
-  }
-
-  async #send(event: AuditEvent): Promise<void> {
-    const { sink } = this.#settings;
+  /**
+   * Tells that something is in the outbox; never throws, never waits.
+   * @param events what was just committed, as JSON; logged when there is no sink.
+   */
+  report(events: readonly string[] = []): void {
+    const { sink } = this.#parts;
     if (sink === undefined) {
-      this.#log.info({ event: this.#whole(event) }, 'event (no K_SINK, so it is only logged)');
+      for (const event of events) this.#log(event, 'no K_SINK: the event is kept and logged');
       return;
     }
-    if (!this.#failed) {
-      const problem = await this.#deliver(sink, event);
-      if (problem === undefined) return;
-      this.#failed = true;
-      this.#log.warn({ problem }, 'the sink did not take an event');
-    }
-    this.#log.warn({ event: this.#whole(event) }, 'event not delivered');
+    this.#isWanted = true;
+    this.#working = this.#working.then(() => this.#work(sink));
   }
 
-  /** @returns what went wrong, or `undefined` when the sink took the event. */
-  async #deliver(sink: string, event: AuditEvent): Promise<string | undefined> {
-    const leftMs = RELAY_TIMEOUT_MS - this.#spentMs;
-    if (leftMs <= 0) return `it took ${RELAY_TIMEOUT_MS} ms for the events before`;
-    const startedAt = performance.now();
+  /** Sends one event that is in no outbox, since there may be no database; logs it if that fails. */
+  async announce(event: string): Promise<void> {
+    const { sink } = this.#parts;
+    const delivery = this.#hasEnded ? undefined : await sink?.deliver(event, SEND_TIMEOUT_MS);
+    if (delivery?.kind !== 'taken') this.#log(event, 'the event is not sent, only logged');
+  }
+
+  /** Waits, for a while, until all is sent, and lets the connection go. */
+  async settle(): Promise<void> {
+    this.#deadline = performance.now() + SETTLE_TIMEOUT_MS;
+    await this.#working;
+    this.#close();
+  }
+
+  async #work(sink: Sink): Promise<void> {
+    if (!this.#isWanted || this.#hasEnded) return;
+    this.#isWanted = false;
     try {
-      const { headers, body } = HTTP.binary(this.#toCloudEvent(event));
-      const { status } = await call({
-        method: 'POST',
-        url: sink,
-        headers: Object.fromEntries(
-          Object.entries(headers).map(([name, value]) => [name, String(value)]),
-        ),
-        body: String(body),
-        timeoutMs: Math.min(SEND_TIMEOUT_MS, leftMs),
-      });
-      return status >= 200 && status < 300 ? undefined : `HTTP ${status}`;
+      this.#outbox ??= await this.#parts.openOutbox();
+      await this.#drain(this.#outbox, sink);
     } catch (error) {
-      return messageOf(error);
-    } finally {
-      this.#spentMs += performance.now() - startedAt;
+      // The database may be back when the tick reports the next time.
+      this.#parts.log.warn({ problem: messageOf(error) }, 'the outbox cannot be read now');
+      this.#close();
     }
   }
 
-  /** For the log; what cannot be made a CloudEvent is logged as it is. */
-  #whole(event: AuditEvent): CloudEvent<unknown> | AuditEvent {
-    try {
-      return this.#toCloudEvent(event);
-    } catch {
-      return event;
+  async #drain(outbox: OutboxOfRelay, sink: Sink): Promise<void> {
+    const isAlone = await outbox.take();
+    for (;;) {
+      const unsent = (await outbox.read(BATCH + this.#left.keys.size))
+        .filter(({ key }) => !this.#left.keys.has(key))
+        .map(addressed);
+      const [oldest] = unsent;
+      if (oldest === undefined || this.#hasEnded) break;
+      if (!isAlone && !(oldest.ageMs >= STALE_LOCK_MS)) break;
+      const taken = await this.#send(unsent, sink);
+      for (const { key } of unsent) if (!taken.has(key)) this.#left.keys.add(key);
+      await outbox.remove([...taken]);
     }
+    if (isAlone) await outbox.giveBack();
   }
 
-  /** A dispatch tick may settle what is the reaper's; the event says who stands behind it. */
-  #sourceOf(name: AuditEvent['name']): string {
-    const [owner] = name.split('.');
-    return `${this.#settings.project}/${owner === 'tick' ? this.#settings.function : owner}`;
+  /** @returns the keys of what the sink has taken. */
+  async #send(events: readonly Addressed[], sink: Sink): Promise<Set<string>> {
+    const taken = new Set<string>();
+    const lanes = [...Map.groupBy(events, ({ bead }) => bead).values()];
+    const work = async () => {
+      for (let lane = lanes.shift(); lane !== undefined; lane = lanes.shift()) {
+        for (const event of lane) {
+          if (await this.#isTaken(event, sink)) taken.add(event.key);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, work));
+    return taken;
   }
 
-  #toCloudEvent({ id, name, subject, at, data }: AuditEvent): CloudEvent<unknown> {
-    return new CloudEvent<unknown>({
-      ...this.#settings.extensions,
-      specversion: '1.0',
-      id,
-      type: typeOf(name),
-      source: this.#sourceOf(name),
-      subject,
-      time: at.toISOString(),
-      datacontenttype: 'application/json',
-      dataschema: dataSchemaOf(name),
-      partitionkey: subject,
-      traceparent: this.#traceparent,
-      data,
-    });
+  async #isTaken({ bead, event }: Addressed, sink: Sink): Promise<boolean> {
+    if (this.#hasEnded || this.#left.beads.has(bead)) return false;
+    const timeoutMs = Math.min(SEND_TIMEOUT_MS, this.#deadline - performance.now());
+    if (timeoutMs <= 0) {
+      this.#end('the time of this tick is over');
+      return false;
+    }
+    const delivery = await sink.deliver(event, timeoutMs);
+    if (delivery.kind === 'taken') return true;
+    if (delivery.kind === 'away') {
+      this.#end(delivery.problem);
+      return false;
+    }
+    this.#left.beads.add(bead);
+    this.#refusals += 1;
+    this.#log(event, `the sink refuses an event (${delivery.problem}); it stays in the outbox`);
+    if (this.#refusals >= REFUSALS_THAT_END_IT) this.#end('it refuses one event after the other');
+    return false;
   }
+
+  #close(): void {
+    this.#outbox?.close();
+    this.#outbox = undefined;
+  }
+
+  #end(problem: string): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#parts.log.warn({ problem }, 'events stay in the outbox for a later tick');
+  }
+
+  #log(event: string, message: string): void {
+    this.#parts.log.warn({ event: parseJson(event) ?? event }, message);
+  }
+}
+
+/** An event in the outbox, and what the relay needs to know of it. */
+interface Addressed extends UnsentEvent {
+  bead: string;
+  ageMs: number;
+}
+
+const head = z.object({ subject: z.string(), time: z.iso.datetime() });
+
+/** What is no event at all is alone in its lane, where the sink will refuse it. */
+function addressed(unsent: UnsentEvent): Addressed {
+  const parsed = head.safeParse(parseJson(unsent.event));
+  if (!parsed.success) return { ...unsent, bead: unsent.key, ageMs: Number.NaN };
+  const { subject, time } = parsed.data;
+  return { ...unsent, bead: subject, ageMs: unsent.readAt.getTime() - Date.parse(time) };
 }

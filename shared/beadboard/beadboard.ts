@@ -54,10 +54,11 @@ export class BeadBoard {
       });
       return outcomeOf(answer);
     } catch (error) {
+      const words = messageOf(error);
       if (error instanceof NoConnectionError) {
-        return { kind: 'refused', reason: error.message, httpStatus: undefined, busy: false };
+        return { kind: 'refused', reason: 'unreachable', words, httpStatus: undefined };
       }
-      if (error instanceof NoAnswerError) return { kind: 'unknown', reason: error.message };
+      if (error instanceof NoAnswerError) return { kind: 'unknown', reason: 'no-answer', words };
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { BUSY_NOTE, failedNote } from '../beads/notes.ts';
+import type { Doubt, Failure } from '../beads/transitions.ts';
 import type { HttpAnswer } from '../http.ts';
 import { parseJson } from '../json.ts';
 
@@ -10,9 +11,8 @@ import { parseJson } from '../json.ts';
  */
 export type DispatchOutcome =
   | { kind: 'accepted'; jobId: string }
-  /** `busy`: there was no room for it, which is not the bead's failure. */
-  | { kind: 'refused'; reason: string; httpStatus: number | undefined; busy: boolean }
-  | { kind: 'unknown'; reason: string };
+  | ({ kind: 'refused' } & Failure)
+  | ({ kind: 'unknown' } & Doubt);
 
 /** An id becomes part of notes and addresses, so that nothing else passes for one. */
 const accepted = z.object({ job_id: z.string().regex(/^[\w.-]{1,128}$/) });
@@ -44,13 +44,17 @@ export function outcomeOf({ status, body }: HttpAnswer): DispatchOutcome {
     const parsed = accepted.safeParse(parseJson(body));
     return parsed.success
       ? { kind: 'accepted', jobId: parsed.data.job_id }
-      : { kind: 'unknown', reason: `HTTP ${status} without a job id: ${body}` };
+      : unclear(`HTTP ${status} without a job id: ${body}`);
   }
   if (isRefusal(status, body)) {
-    const busy = BUSY_NOTE.test(failedNote(body, status));
-    return { kind: 'refused', reason: body, httpStatus: status, busy };
+    const reason = BUSY_NOTE.test(failedNote(body, status)) ? 'busy' : 'refused';
+    return { kind: 'refused', reason, words: body, httpStatus: status };
   }
-  return { kind: 'unknown', reason: `HTTP ${status}: ${body}` };
+  return unclear(`HTTP ${status}: ${body}`);
+}
+
+function unclear(words: string): DispatchOutcome {
+  return { kind: 'unknown', reason: 'unclear-answer', words };
 }
 
 function isRefusal(status: number, body: string): boolean {

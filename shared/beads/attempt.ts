@@ -1,9 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 
+import type { Envelope } from '../audit/envelope.ts';
 import { issueJson, updateJson } from './bd-json.ts';
 import { BEAD_EXPRESSIONS, parseBead } from './bead.ts';
-import { DELETE_INTENT_SQL, FORBIDDEN, INSERT_INTENT_SQL, intentKey } from './intent.ts';
+import { FORBIDDEN, intentKey } from './intent.ts';
+import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { appendNote } from './notes.ts';
+import { outboxKey } from './outbox.ts';
 import { NEWER_COLUMN, tooNew, type Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 import { formatStep, STEP_KEY } from './step.ts';
@@ -35,13 +38,16 @@ const COMMIT_SQL = "CALL DOLT_COMMIT('-m', ?, '--author', ?)";
 export class Attempt {
   readonly #wanted: Transition;
   readonly #schema: Schema;
+  readonly #envelope: Envelope;
   readonly #ids: string[] = [];
   #isRepeated = false;
   #sent: Extract<Outcome, { done: true }> | undefined;
 
-  constructor(wanted: Transition, schema: Schema) {
+  /** @param envelope what the outbox keeps of an event. */
+  constructor(wanted: Transition, schema: Schema, envelope: Envelope) {
     this.#wanted = wanted;
     this.#schema = schema;
+    this.#envelope = envelope;
   }
 
   async run(session: Session): Promise<Outcome> {
@@ -70,7 +76,7 @@ export class Attempt {
     this.#sent = {
       done: true,
       bead,
-      events: entries.map(({ id, change }) => ({ ...change.fact, id, subject: beadId, at: now })),
+      events: entries.map(({ event }) => event),
     };
     await session.query(UPDATE_SQL, [
       after.status,
@@ -80,13 +86,15 @@ export class Attempt {
       step,
       beadId,
     ]);
-    for (const { id, type, oldValue, newValue } of entries) {
+    for (const [index, { id, type, oldValue, newValue, event }] of entries.entries()) {
       await session.query(EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]);
+      const key = outboxKey(String(row['server_time']), index, id);
+      await session.query(INSERT_LOCAL_SQL, [key, event]);
     }
     if (intent !== undefined) {
       await ('forget' in intent
-        ? session.query(DELETE_INTENT_SQL, [intentKey(intent.forget)])
-        : session.query(INSERT_INTENT_SQL, [intentKey(intent.forbid), FORBIDDEN]));
+        ? session.query(DELETE_LOCAL_SQL, [[intentKey(intent.forget)]])
+        : session.query(INSERT_LOCAL_SQL, [intentKey(intent.forbid), FORBIDDEN]));
     }
     await session.query(ADD_SQL);
     await session.query(COMMIT_SQL, [message, `${actor} <beads@local>`]);
@@ -118,9 +126,10 @@ export class Attempt {
       if (change.to === 'in_progress') after.started_at ??= time;
       const status = change.to === undefined ? undefined : { status: change.to };
       if (index < changes.length - 1) this.#ids[index] ??= uuidv7();
+      const id = this.#ids[index] ?? this.#wanted.token;
       return {
-        id: this.#ids[index] ?? this.#wanted.token,
-        change,
+        id,
+        event: this.#envelope({ ...change.fact, id, subject: this.#wanted.beadId, at: now }),
         type: status === undefined ? 'updated' : 'status_changed',
         oldValue: this.#fit(oldValue, { id: String(row['id']), status: String(row['status']) }),
         newValue: this.#fit(updateJson({ notes: after.notes, ...status }), {

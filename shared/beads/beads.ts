@@ -1,9 +1,11 @@
+import type { Envelope } from '../audit/envelope.ts';
 import { DatabaseSchemaError, DatabaseUnreachableError } from '../errors.ts';
 import type { DatabaseSettings } from '../settings.ts';
 import { BEAD_SELECT, parseBead, type Bead } from './bead.ts';
 import { NO_FAILURES, readFailures } from './history.ts';
 import { claimLock, declareIntent, readClaimEvidence, type ClaimEvidence } from './intent.ts';
 import { look, type Look } from './look.ts';
+import { Outbox } from './outbox.ts';
 import { readSchema, type Schema } from './schema.ts';
 import { Session } from './session.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
@@ -24,21 +26,33 @@ export class BeadsDatabase {
   }
 
   /**
-   * Opens a connection for the time of `work`. The schema is read once a process, and again after a
+   * Opens a connection for the time of `work`.
+   *
+   * @param envelope what the outbox keeps of each event.
+   *
+   * The schema is read once a process, and again after a
    * statement found it changed.
    * @throws {DatabaseUnreachableError | DatabaseAccessDeniedError | DatabaseSchemaError}
    */
-  async use<T>(work: (beads: Beads) => Promise<T>): Promise<T> {
+  async use<T>(envelope: Envelope, work: (beads: Beads) => Promise<T>): Promise<T> {
     const session = await Session.open(this.#settings);
     try {
       this.#schema ??= await readSchema(session);
-      return await work(new Beads(session, this.#schema, this.#sentinel));
+      return await work(new Beads(session, this.#schema, this.#sentinel, envelope));
     } catch (error) {
       if (error instanceof DatabaseSchemaError) this.#schema = undefined;
       throw error;
     } finally {
       session.close();
     }
+  }
+
+  /**
+   * Opens the outbox on a connection of its own, which the caller closes.
+   * @throws {DatabaseUnreachableError | DatabaseAccessDeniedError | DatabaseSchemaError}
+   */
+  async openOutbox(): Promise<Outbox> {
+    return new Outbox(await Session.open(this.#settings));
   }
 }
 
@@ -47,11 +61,13 @@ export class Beads {
   readonly #session: Session;
   readonly #schema: Schema;
   readonly #sentinel: string;
+  readonly #envelope: Envelope;
 
-  constructor(session: Session, schema: Schema, sentinel: string) {
+  constructor(session: Session, schema: Schema, sentinel: string, envelope: Envelope) {
     this.#session = session;
     this.#schema = schema;
     this.#sentinel = sentinel;
+    this.#envelope = envelope;
   }
 
   /** The one read of a tick. */
@@ -68,7 +84,7 @@ export class Beads {
 
   /** The one write. */
   async transition(wanted: Transition): Promise<Outcome> {
-    return await transition(this.#session, this.#schema, wanted);
+    return await transition(this.#session, this.#schema, this.#envelope, wanted);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { DatabaseUnreachableError } from '../errors.ts';
+import { INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { ConflictError, DuplicateKeyError, type Session } from './session.ts';
 
 /**
@@ -12,8 +13,6 @@ import { ConflictError, DuplicateKeyError, type Session } from './session.ts';
  */
 export const intentKey = (token: string) => `beads-dispatch.intent.${token}`;
 
-export const INSERT_INTENT_SQL = 'INSERT INTO local_metadata (`key`, value) VALUES (?, ?)';
-export const DELETE_INTENT_SQL = 'DELETE FROM local_metadata WHERE `key` = ?';
 const READ_INTENT_SQL = 'SELECT value FROM local_metadata WHERE `key` = ?';
 
 const POSTING = 'posting';
@@ -31,7 +30,7 @@ export const claimLock = (token: string) => `beads-dispatch:${token}`;
  */
 export async function declareIntent(session: Session, token: string): Promise<boolean> {
   try {
-    await session.query(INSERT_INTENT_SQL, [intentKey(token), POSTING]);
+    await session.query(INSERT_LOCAL_SQL, [intentKey(token), POSTING]);
     return true;
   } catch (error) {
     if (error instanceof DatabaseUnreachableError) await session.reconnect();

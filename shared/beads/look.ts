@@ -7,6 +7,7 @@ import {
   type Failures,
   type Misses,
 } from './history.ts';
+import { HAS_UNSENT_SQL } from './outbox.ts';
 import type { Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 import { fromSqlTime } from './time.ts';
@@ -35,8 +36,10 @@ export interface BadRow {
 }
 
 export interface Look {
-  /** The database's clock; meaningless when there was nothing to see. */
+  /** The database's clock. */
   now: Date;
+  /** An event waits in the outbox. */
+  hasUnsent: boolean;
   open: Candidate[];
   inProgress: Bead[];
   /** What failed last, over all beads; not read when no bead is open. */
@@ -47,8 +50,8 @@ export interface Look {
 
 /** @param sentinel the assignee whose beads are looked at. */
 export async function look(session: Session, schema: Schema, sentinel: string): Promise<Look> {
-  const rows = await session.query(beadsSql(schema), [sentinel]);
-  const now = fromSqlTime(String(rows[0]?.['server_time'])) ?? new Date(Number.NaN);
+  const answer = await session.query(beadsSql(schema), [sentinel]);
+  const rows = answer.filter(({ id }) => id !== null);
   const beads: Bead[] = [];
   const bad: BadRow[] = [];
   for (const row of rows) {
@@ -59,7 +62,8 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
   const blocked = new Set(rows.filter(isBlocked).map((row) => String(row['id'])));
   const open = beads.filter(({ status }) => status === 'open');
   return {
-    now,
+    now: fromSqlTime(String(answer[0]?.['server_time'])) ?? new Date(Number.NaN),
+    hasUnsent: Number(answer[0]?.['has_unsent']) === 1,
     open: await withHistory(session, schema, open, blocked),
     misses: open.length === 0 ? NO_MISSES : await readMisses(session),
     inProgress: beads.filter(({ status }) => status === 'in_progress'),
@@ -67,13 +71,13 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
   };
 }
 
+/** One row even when there is no bead, so that one round trip tells of the outbox, too. */
 function beadsSql({ hasIsBlocked }: Schema): string {
   return `
-    SELECT ${BEAD_SELECT},
-           ${hasIsBlocked ? 'is_blocked' : 'NULL'} AS is_blocked,
-           UTC_TIMESTAMP(6) AS server_time
-      FROM issues
-     WHERE assignee = ? AND status IN ('open', 'in_progress')
+    SELECT server_time, has_unsent, ${BEAD_SELECT},
+           ${hasIsBlocked ? 'is_blocked' : 'NULL'} AS is_blocked
+      FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${HAS_UNSENT_SQL} AS has_unsent) tick
+      LEFT JOIN issues ON assignee = ? AND status IN ('open', 'in_progress')
      ORDER BY priority, updated_at, id`;
 }
 

@@ -34,9 +34,16 @@ export const reapedNote = (ageMinutes: number, thresholdMinutes: number, evidenc
     evidence === undefined ? '' : `: ${oneLine(evidence)}`
   }`;
 
-/** One line without control characters, at most 500 characters long. */
+/** What a service may repeat of the credentials it was sent. */
+const CREDENTIAL =
+  /\b(bearer\s+|(?:token|password|secret|api[-_]?key)["']?\s*[:=]\s*["']?)[^\s"',;&]+/gi;
+
+/** One line without control characters and credentials, at most 500 characters long. */
 export function oneLine(text: string): string {
-  const flat = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  const flat = text
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .trim()
+    .replace(CREDENTIAL, '$1[secret]');
   return Array.from(flat).slice(0, QUOTE_CHARACTERS).join('');
 }
 

@@ -85,6 +85,19 @@ export class Session {
     }
   }
 
+  /**
+   * Takes one of the server's named locks, if it is free within `waitSeconds`, until
+   * {@link unlock} or the end of the connection.
+   */
+  async tryLock(name: string, waitSeconds: number): Promise<boolean> {
+    const [row] = await this.query('SELECT GET_LOCK(?, ?) AS got', [name, waitSeconds]);
+    return Number(row?.['got']) === 1;
+  }
+
+  async unlock(name: string): Promise<void> {
+    await this.query('SELECT RELEASE_LOCK(?)', [name]);
+  }
+
   /** Replaces a connection that broke; what it had not committed is gone with it. */
   async reconnect(): Promise<void> {
     this.#connection.destroy();
@@ -100,6 +113,11 @@ export class Session {
   /** Lets the connection go; a broken one is dropped without a word. */
   close(): void {
     this.#connection.destroy();
+  }
+
+  /** The database's name. */
+  get database(): string {
+    return this.#settings.database;
   }
 
   /** The database, in words for a message. */

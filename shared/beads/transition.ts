@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import type { AuditEvent, Fact } from '../audit/event-types.ts';
+import type { Envelope } from '../audit/envelope.ts';
+import type { Fact } from '../audit/event-types.ts';
 import { DatabaseUnreachableError, TransitionContendedError } from '../errors.ts';
 import { Attempt } from './attempt.ts';
 import type { Bead } from './bead.ts';
@@ -49,8 +50,9 @@ export interface Transition {
   decide(bead: Bead, now: Date): Verdict;
 }
 
+/** What was written, with its events as the outbox has them; or why nothing was. */
 export type Outcome =
-  { done: true; bead: Bead; events: AuditEvent[] } | { done: false; reason: string };
+  { done: true; bead: Bead; events: string[] } | { done: false; reason: string };
 
 /** One retry was enough for 9,799 of 9,799 losers of a 50-way race; the rest is for hot rows. */
 const MAX_CONFLICTS = 8;
@@ -72,9 +74,10 @@ const OUTAGE_STEP_MS = 250;
 export async function transition(
   session: Session,
   schema: Schema,
+  envelope: Envelope,
   wanted: Transition,
 ): Promise<Outcome> {
-  const attempt = new Attempt(wanted, schema);
+  const attempt = new Attempt(wanted, schema, envelope);
   const giveUpAt = performance.now() + OUTAGE_MS;
   let conflicts = 0;
   let isBroken = false;

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 
+import type { DoubtReason, FailureReason } from '../audit/event-types.ts';
 import { backOffMs, type BackOff } from './back-off.ts';
 import type { Bead } from './bead.ts';
 import {
@@ -7,7 +8,6 @@ import {
   dispatchedNote,
   failedNote,
   givenUpNote,
-  oneLine,
   reapedNote,
   releasedNote,
   unconfirmedNote,
@@ -28,11 +28,19 @@ export interface Claim {
 
 /** Why BeadBoard certainly did not take a bead. */
 export interface Failure {
-  reason: string;
+  /** `busy` costs the bead no attempt, only a rest. */
+  reason: FailureReason;
+  /** What it said, for the note. */
+  words: string;
   /** `undefined` when there was no answer. */
   httpStatus: number | undefined;
-  /** There was no room; it costs the bead no attempt, only a rest. */
-  busy: boolean;
+}
+
+/** Why it is not known whether it did. */
+export interface Doubt {
+  reason: DoubtReason;
+  /** What is known, for the note. */
+  words: string;
 }
 
 export interface RetryPolicy {
@@ -72,15 +80,15 @@ export function dispatched(held: Claim, jobId: string): Transition {
 }
 
 /** The bead stays claimed: an agent may be at work, and only the reaper may say that it is not. */
-export function unconfirmed(held: Claim, reason: string): Transition {
+export function unconfirmed(held: Claim, { reason, words }: Doubt): Transition {
   return of('unconfirmed', held.bead, (bead) =>
     bead.step?.token === held.token
       ? {
           ...one('unconfirmed', {
-            note: unconfirmedNote(reason),
+            note: unconfirmedNote(words),
             fact: {
               name: TRANSITIONS.unconfirmed.event,
-              data: { bead: summary(bead), attempt: held.attempt, reason: oneLine(reason) },
+              data: { bead: summary(bead), attempt: held.attempt, reason },
             },
           }),
           about: held.token,
@@ -115,22 +123,22 @@ export function release(looked: Bead): Transition {
  */
 export function failed(
   { bead: claimed, token, attempt, rests }: Claim,
-  { reason, httpStatus, busy }: Failure,
+  { reason, words, httpStatus }: Failure,
   { maxAttempts, backOff }: RetryPolicy,
 ): Transition {
   return of('failed', claimed, (bead, now) => {
     if (!isOf({ token }, bead)) return { leave: NOT_OURS };
     const ours = bead.status === TRANSITIONS.failed.from && bead.assignee === claimed.assignee;
-    const givesUp = ours && !busy && attempt >= maxAttempts;
+    const givesUp = ours && reason !== 'busy' && attempt >= maxAttempts;
     const wait = backOffMs(bead.id, rests, backOff);
     const failure: Change = {
-      note: failedNote(reason, httpStatus),
+      note: failedNote(words, httpStatus),
       fact: {
         name: TRANSITIONS.failed.event,
         data: {
           bead: summary(bead),
           attempt,
-          reason: oneLine(reason),
+          reason,
           httpStatus: httpStatus ?? null,
           nextAttemptAt: givesUp || !ours ? null : new Date(now.getTime() + wait).toISOString(),
         },

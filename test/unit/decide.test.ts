@@ -39,8 +39,11 @@ function candidate(fields: Partial<Bead> = {}, rest: Partial<Candidate> = {}): C
   return { bead, waiting: undefined, failures: NO_FAILURES, ...rest };
 }
 
+/** What decide does not look at. */
+const nothingElse = { inProgress: [], bad: [], hasUnsent: false };
+
 function decideOn(...open: Candidate[]) {
-  return decide({ now, open, inProgress: [], misses, bad: [] }, policy);
+  return decide({ now, open, ...nothingElse, misses }, policy);
 }
 
 describe('decide', () => {
@@ -51,7 +54,7 @@ describe('decide', () => {
       candidate({ id: 'waits' }, { waiting: 'blocked' }),
     ];
     const bad = [{ id: 'bad', problem: 'priority: too big' }];
-    const { eligible, left } = decide({ now, open, inProgress: [], misses, bad }, policy);
+    const { eligible, left } = decide({ now, open, ...nothingElse, misses, bad }, policy);
     expect(eligible.map(({ bead }) => bead.id)).toEqual(['ok']);
     expect(left).toEqual([
       { id: 'bad', reason: 'its row does not parse: priority: too big' },
@@ -87,10 +90,7 @@ describe('decide', () => {
   it('takes none while the breaker is open, and the best one when it is half open', () => {
     const open = [candidate({ id: 'b' }), candidate({ id: 'a' })];
     const withMisses = (lastSecondsAgo: number) =>
-      decide(
-        { now, open, inProgress: [], bad: [], misses: { count: 5, beads: 3, lastSecondsAgo } },
-        policy,
-      );
+      decide({ now, open, ...nothingElse, misses: { count: 5, beads: 3, lastSecondsAgo } }, policy);
     const reason = 'the last 5 dispatches failed; all rest for another 80 s';
     expect(withMisses(100)).toMatchObject({
       eligible: [],

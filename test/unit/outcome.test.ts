@@ -27,9 +27,9 @@ describe("BeadBoard's answers", () => {
   ])('%i %s certainly started nothing', (status, body) => {
     expect(outcomeOf({ status, body })).toEqual({
       kind: 'refused',
-      reason: body,
+      reason: /busy|Queue full/.test(body) ? 'busy' : 'refused',
+      words: body,
       httpStatus: status,
-      busy: /busy|Queue full/.test(body),
     });
   });
 

@@ -1,40 +1,205 @@
 import { pino } from 'pino';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { AuditEvent } from '../../shared/audit/event-types.ts';
+import { envelopeFrom } from '../../shared/audit/envelope.ts';
 import { Relay } from '../../shared/audit/relay.ts';
-import { createLog } from '../../shared/log.ts';
+import { Sink } from '../../shared/audit/sink.ts';
+import type { UnsentEvent } from '../../shared/beads/outbox.ts';
 import { traceOf } from '../../shared/trace.ts';
-import { Sink } from '../world/sink.ts';
+import { SinkStandIn } from '../world/sink.ts';
 
-function failedTick(id: string): AuditEvent {
-  const data = { function: 'reap', code: 'X', message: 'no' };
-  return { id, name: 'tick.failed.v1', subject: 'reap', at: new Date(0), data };
+const NOW = new Date('2026-11-21T12:00:00.000Z');
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const envelope = envelopeFrom({ project: '/beads/code', function: 'dispatch', traceparent });
+
+/** The outbox without a database: the same promises, in an array. */
+class MemoryOutbox {
+  readonly unsent: UnsentEvent[] = [];
+  isTaken = false;
+  isClosed = false;
+
+  /** @returns the id of the event. */
+  record(bead: string, secondsAgo = 0): string {
+    const n = String(this.unsent.length + 1).padStart(4, '0');
+    const at = new Date(NOW.getTime() - secondsAgo * 1000);
+    const data = { bead: { id: bead, title: 'A bead', priority: 2 }, attempt: 1 };
+    const event = envelope({ id: n, name: 'dispatch.claimed.v1', subject: bead, at, data });
+    this.unsent.push({ key: n, event, readAt: NOW });
+    return n;
+  }
+
+  take = async () => !this.isTaken;
+  giveBack = async () => {};
+  read = async (limit: number) => this.unsent.slice(0, limit);
+  remove = async (keys: readonly string[]) => {
+    const kept = this.unsent.filter(({ key }) => !keys.includes(key));
+    this.unsent.splice(0, this.unsent.length, ...kept);
+  };
+  close = () => {
+    this.isClosed = true;
+  };
 }
 
 describe('the relay', () => {
-  it('sends in order, and leaves a sink that failed alone for the rest of the tick', async () => {
-    const sink = await Sink.start();
-    try {
-      const lines: string[] = [];
-      const log = pino({}, { write: (line: string) => lines.push(line) });
-      const settings = { sink: sink.url, project: '/beads/x', function: 'reap', extensions: {} };
-      const relay = new Relay(settings, traceOf(undefined), log);
-      relay.report([failedTick('1'), failedTick('2')]);
-      await relay.settle();
-      sink.reply = { status: 503 };
-      relay.report([failedTick('3')]);
-      await relay.settle();
-      sink.reply = { status: 202 };
-      relay.report([failedTick('4')]);
-      await relay.settle();
+  let standIn: SinkStandIn;
+  let outbox: MemoryOutbox;
+  let lines: Record<string, unknown>[];
+  beforeEach(async () => {
+    standIn = await SinkStandIn.start();
+    outbox = new MemoryOutbox();
+    lines = [];
+  });
+  afterEach(() => standIn.stop());
 
-      expect(sink.events.map(({ id }) => id)).toEqual(['1', '2']);
-      const unsent = lines.filter((line) => line.includes('event not delivered'));
-      expect(unsent.map((line) => JSON.parse(line).event.id)).toEqual(['3', '4']);
-    } finally {
-      await sink.stop();
+  function relayTo(url: string | undefined = standIn.url): Relay {
+    const log = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
+    const sink = url === undefined ? undefined : new Sink(url, { team: 'platform' });
+    return new Relay({ sink, openOutbox: async () => outbox, log });
+  }
+
+  /** The relay of one tick, from its first word to its end. */
+  async function tick(): Promise<void> {
+    const relay = relayTo();
+    relay.report();
+    await relay.settle();
+  }
+
+  const sent = () => standIn.events.map(({ id }) => id);
+
+  it('sends what is recorded, one bead after the oldest first, and lets the connection go', async () => {
+    for (let n = 0; n < 250; n += 1) outbox.record(`code-${n % 3}`);
+    await tick();
+
+    expect(outbox.unsent).toEqual([]);
+    expect(standIn.deliveries).toHaveLength(250);
+    for (const bead of ['code-0', 'code-1', 'code-2']) {
+      const ids = standIn.events.filter(({ subject }) => subject === bead).map(({ id }) => id);
+      expect(ids).toEqual(ids.toSorted());
     }
+    expect(outbox.isClosed).toBe(true);
+  });
+
+  it('sends nothing later of a bead whose event is refused, and everything of the others', async () => {
+    const refused = outbox.record('code-a');
+    const behind = outbox.record('code-a');
+    const other = outbox.record('code-b');
+    standIn.onDelivery = ({ id }) => (id === refused ? { status: 400 } : undefined);
+    await tick();
+
+    expect(sent()).toEqual([other]);
+    expect(outbox.unsent.map(({ key }) => key)).toEqual([refused, behind]);
+    expect(lines.find(({ msg }) => String(msg).includes('HTTP 400'))?.['event']).toMatchObject({
+      id: refused,
+    });
+
+    standIn.onDelivery = undefined;
+    await tick();
+    expect(sent()).toEqual([other, refused, behind]);
+  });
+
+  it('leaves a sink alone that refuses the events of three beads', async () => {
+    let asked = 0;
+    standIn.onDelivery = () => {
+      asked += 1;
+      return { status: 400 };
+    };
+    for (let n = 0; n < 200; n += 1) outbox.record(`code-${n}`);
+    await tick();
+
+    expect(asked, 'those that were sent at the same time').toBeLessThanOrEqual(10);
+    expect(outbox.unsent).toHaveLength(200);
+  });
+
+  for (const reply of [
+    { status: 503 },
+    { status: 500 },
+    { status: 404 },
+    { status: 429 },
+    { status: 302 },
+    'hangup',
+  ] as const) {
+    const name = typeof reply === 'string' ? reply : `HTTP ${reply.status}`;
+    it(`leaves a sink alone for the rest of the tick after ${name}, and comes back with the next`, async () => {
+      const first = outbox.record('code-a');
+      standIn.reply = reply;
+      const relay = relayTo();
+      relay.report();
+      await relay.settle();
+      standIn.reply = { status: 202 };
+      const second = outbox.record('code-a');
+      relay.report();
+      await relay.settle();
+      expect(sent()).toEqual([]);
+      expect(lines).toHaveLength(1);
+
+      await tick();
+      expect(sent()).toEqual([first, second]);
+      expect(outbox.unsent).toEqual([]);
+    });
+  }
+
+  it('leaves the outbox to another relay that is at work, unless that lets events lie', async () => {
+    outbox.isTaken = true;
+    outbox.record('code-a', 59);
+    await tick();
+    expect(sent()).toEqual([]);
+
+    outbox.unsent.length = 0;
+    outbox.record('code-b', 60);
+    await tick();
+    expect(sent()).toHaveLength(1);
+  });
+
+  it('keeps what is no CloudEvent, says so, and sends the rest', async () => {
+    outbox.unsent.push({ key: '0000', event: 'nonsense', readAt: NOW });
+    const good = outbox.record('code-a');
+    await tick();
+    expect(sent()).toEqual([good]);
+    expect(lines.map(({ msg }) => msg).join()).toContain('no CloudEvent');
+  });
+
+  it('logs each event once where there is no sink, and opens no outbox', async () => {
+    const relay = new Relay({
+      sink: undefined,
+      openOutbox: () => {
+        throw new Error('not wanted');
+      },
+      log: pino({}, { write: (line: string) => lines.push(JSON.parse(line)) }),
+    });
+    outbox.record('code-a');
+    relay.report([outbox.unsent[0]?.event ?? '']);
+    relay.report();
+    await relay.settle();
+    expect(lines.map(({ event }) => event)).toMatchObject([{ subject: 'code-a' }]);
+  });
+
+  it('sends in binary mode, with what a header cannot carry percent-encoded', async () => {
+    outbox.record('cödé "1"%');
+    let headers: Record<string, unknown> = {};
+    standIn.onDelivery = (event) => {
+      headers = event.toJSON();
+      return undefined;
+    };
+    await tick();
+    expect(headers).toMatchObject({
+      subject: 'c%C3%B6d%C3%A9%20%221%22%25',
+      partitionkey: 'c%C3%B6d%C3%A9%20%221%22%25',
+      type: 'io.beads.dispatch.claimed.v1',
+      source: '/beads/code/dispatch',
+      traceparent,
+      team: 'platform',
+    });
+  });
+
+  it('announces what is in no outbox, and logs it when the sink does not take it', async () => {
+    const data = { function: 'reap', code: 'X', message: 'no' };
+    const failed = (id: string) =>
+      envelope({ id, name: 'tick.failed.v1', subject: 'reap', at: NOW, data });
+    await relayTo().announce(failed('1'));
+    standIn.reply = { status: 503 };
+    await relayTo().announce(failed('2'));
+    expect(sent()).toEqual(['1']);
+    expect(lines.map(({ event }) => event)).toMatchObject([{ id: '2' }]);
   });
 });
 
@@ -46,15 +211,5 @@ describe('the trace', () => {
     for (const bad of [undefined, 'x', '00-00000000000000000000000000000000-b7ad6b7169203331-01']) {
       expect(traceOf(bad)).toMatch(/^00-(?!0{32})[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     }
-  });
-});
-
-describe('the log', () => {
-  it('takes secrets out', () => {
-    const written: string[] = [];
-    const log = createLog('x', 'info', { write: (line) => written.push(line) });
-    log.info({ password: 'hunter2', headers: { authorization: 'Bearer hunter2' } }, 'hello');
-    expect(written.join('')).not.toContain('hunter2');
-    expect(written.join('')).toContain('[secret]');
   });
 });

@@ -16,7 +16,7 @@ describe('settings', () => {
       DISPATCH_TIMEOUT_MS: 30_000,
       TICK_TIMEOUT_MS: 100_000,
       REAP_AFTER_MINUTES: 30,
-      LOG_LEVEL: 'info',
+      log: { level: 'info', secrets: [] },
       database: {
         host: 'dolt',
         port: 3307,

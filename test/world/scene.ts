@@ -9,15 +9,17 @@ import {
   type DispatchParts,
 } from '../../functions/dispatch/tick.ts';
 import { reapTick, type ReapCounts, type ReapParts } from '../../functions/reap/tick.ts';
+import { envelopeFrom } from '../../shared/audit/envelope.ts';
 import { Relay } from '../../shared/audit/relay.ts';
+import { Sink } from '../../shared/audit/sink.ts';
 import { BeadBoard } from '../../shared/beadboard/beadboard.ts';
-import { BeadsDatabase } from '../../shared/beads/beads.ts';
+import { BeadsDatabase, type Beads } from '../../shared/beads/beads.ts';
 import type { DatabaseSettings } from '../../shared/settings.ts';
 import { traceOf } from '../../shared/trace.ts';
 import { BeadBoardStandIn } from './beadboard.ts';
 import type { Generation } from './bd-schema.ts';
 import { createDatabase, dropDatabase, HOST } from './database.ts';
-import { Sink } from './sink.ts';
+import { SinkStandIn } from './sink.ts';
 import { Tracker } from './tracker.ts';
 
 /**
@@ -28,7 +30,7 @@ export class Scene {
   readonly settings: DatabaseSettings;
   readonly tracker: Tracker;
   readonly board: BeadBoardStandIn;
-  readonly sink: Sink;
+  readonly sink: SinkStandIn;
   readonly database: BeadsDatabase;
   /** Every line the ticks logged, parsed. */
   readonly logged: Record<string, unknown>[] = [];
@@ -37,7 +39,7 @@ export class Scene {
     settings: DatabaseSettings,
     tracker: Tracker,
     board: BeadBoardStandIn,
-    sink: Sink,
+    sink: SinkStandIn,
   ) {
     this.settings = settings;
     this.tracker = tracker;
@@ -60,7 +62,7 @@ export class Scene {
     const tracker = await Tracker.open(port, database);
     const settings = { host: HOST, port, user: 'root', password: undefined, database, tls: false };
     const board = await BeadBoardStandIn.start((id) => tracker.find(id), 10);
-    return new Scene(settings, tracker, board, await Sink.start());
+    return new Scene(settings, tracker, board, await SinkStandIn.start());
   }
 
   /** One dispatch tick with the default settings, or with some replaced. */
@@ -87,6 +89,11 @@ export class Scene {
     return await this.#tick('reap', (context) => reapTick(parts, context));
   }
 
+  /** Hands out beads as a tick has them; what is recorded stays in the outbox. */
+  async use<T>(work: (beads: Beads) => Promise<T>): Promise<T> {
+    return await this.database.use(this.#envelope('dispatch', traceOf(undefined)), work);
+  }
+
   /** @throws when a transition left something uncommitted, which would lock people out of bd. */
   async close(): Promise<void> {
     const dirty = await this.tracker.dirtyTables();
@@ -98,15 +105,20 @@ export class Scene {
     if (ours.length > 0) throw new Error(`left uncommitted: ${ours.join(', ')}`);
   }
 
+  #envelope(name: string, traceparent: string) {
+    const project = `/beads/${this.settings.database}`;
+    return envelopeFrom({ project, function: name, traceparent });
+  }
+
   async #tick<T>(name: string, run: (context: Parameters<typeof dispatchTick>[1]) => Promise<T>) {
     const lines = { write: (line: string) => this.logged.push(JSON.parse(line)) };
     const log = pino({ level: 'debug' }, lines);
     const traceparent = traceOf(undefined);
-    const project = `/beads/${this.settings.database}`;
-    const relaySettings = { sink: this.sink.url, project, function: name, extensions: {} };
-    const relay = new Relay(relaySettings, traceparent, log);
+    const envelope = this.#envelope(name, traceparent);
+    const sink = new Sink(this.sink.url, {});
+    const relay = new Relay({ sink, openOutbox: () => this.database.openOutbox(), log });
     try {
-      return await run({ log, relay, traceparent, isStopping: () => false });
+      return await run({ log, relay, envelope, traceparent, isStopping: () => false });
     } finally {
       await relay.settle();
     }

@@ -4,22 +4,35 @@ import { HttpStandIn, type Exchange, type Reply } from './http-stand-in.ts';
 
 export type SunkEvent = CloudEvent<unknown>;
 
-/** A stand-in for the broker: it takes every CloudEvent and keeps them in the order they came. */
-export class Sink {
+/**
+ * A stand-in for the broker: it takes every CloudEvent and keeps them in the order they came. One that
+ * comes again under the same id is the same event, as for any subscriber that deduplicates.
+ */
+export class SinkStandIn {
   readonly #http: HttpStandIn;
+  /** Each event once, in the order of the first deliveries. */
   readonly events: SunkEvent[] = [];
-  /** What it answers: 202 as a broker does. */
+  /** The id of every delivery that was taken, repeated ones among them. */
+  readonly deliveries: string[] = [];
+  /** Ids that came with two different contents, which must never be. */
+  readonly contradictions: string[] = [];
+  /** What it answers: 202 as a broker does. Only what is answered with 2xx is taken. */
   reply: Reply = { status: 202 };
-  /** Called for every event it takes. */
+  /** Set to answer some events differently. */
+  onDelivery: ((event: SunkEvent) => Reply | Promise<Reply> | undefined) | undefined;
+  /** Takes events whatever it answers, as one that dies between the two. */
+  takesAnyway = false;
+  /** Called for every event it takes for the first time. */
   onEvent: ((event: SunkEvent) => void) | undefined;
+  readonly #contents = new Map<string, string>();
 
   private constructor(http: HttpStandIn) {
     this.#http = http;
   }
 
-  static async start(): Promise<Sink> {
-    const http = await HttpStandIn.start((exchange) => sink.#take(exchange));
-    const sink: Sink = new Sink(http);
+  static async start(): Promise<SinkStandIn> {
+    const http = await HttpStandIn.start((exchange) => sink.#answer(exchange));
+    const sink: SinkStandIn = new SinkStandIn(http);
     return sink;
   }
 
@@ -38,14 +51,25 @@ export class Sink {
     await this.#http.stop();
   }
 
-  #take({ headers, body }: Exchange): Reply {
+  async #answer({ headers, body }: Exchange): Promise<Reply> {
     const event = HTTP.toEvent({ headers, body });
     if (!(event instanceof CloudEvent)) throw new TypeError('the sink takes no batches');
-    const taken = typeof this.reply === 'object' && this.reply.status < 300;
-    if (taken) {
+    const reply = (await this.onDelivery?.(event)) ?? this.reply;
+    const taken = typeof reply === 'object' && reply.status >= 200 && reply.status < 300;
+    if (taken || this.takesAnyway) this.#take(event);
+    return reply;
+  }
+
+  #take(event: SunkEvent): void {
+    const content = JSON.stringify(event);
+    const known = this.#contents.get(event.id);
+    this.deliveries.push(event.id);
+    if (known === undefined) {
+      this.#contents.set(event.id, content);
       this.events.push(event);
       this.onEvent?.(event);
+    } else if (known !== content) {
+      this.contradictions.push(event.id);
     }
-    return this.reply;
   }
 }

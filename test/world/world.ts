@@ -9,7 +9,7 @@ import { BdWorkspace, findBd } from './bd.ts';
 import { createDatabase, HOST } from './database.ts';
 import { DoltServer } from './dolt.ts';
 import { FunctionProcess } from './function.ts';
-import { Sink } from './sink.ts';
+import { SinkStandIn } from './sink.ts';
 import { Tracker } from './tracker.ts';
 
 export interface WorldOptions {
@@ -32,7 +32,7 @@ export class World {
   readonly tracker: Tracker;
   readonly agent: AgentStandIn;
   readonly board: BeadBoardStandIn;
-  readonly sink: Sink;
+  readonly sink: SinkStandIn;
   readonly dispatch: FunctionProcess;
   readonly reap: FunctionProcess;
 
@@ -43,7 +43,7 @@ export class World {
     tracker: Tracker;
     agent: AgentStandIn;
     board: BeadBoardStandIn;
-    sink: Sink;
+    sink: SinkStandIn;
     dispatch: FunctionProcess;
     reap: FunctionProcess;
   }) {
@@ -70,7 +70,7 @@ export class World {
       const agentsTracker = await Tracker.open(dolt.port, database);
       const board = await BeadBoardStandIn.start((id) => agentsTracker.find(id), capacity);
       const agent = new AgentStandIn(board, agentsTracker);
-      const sink = await Sink.start();
+      const sink = await SinkStandIn.start();
       onProgress(
         `stand-in BeadBoard at ${board.url} (${capacity} agents), event sink at ${sink.url}`,
       );

@@ -1,0 +1,91 @@
+import { DELETE_LOCAL_SQL } from './local-metadata.ts';
+import type { Row, Session } from './session.ts';
+import { fromSqlTime } from './time.ts';
+
+/**
+ * The outbox: every event is a row of bd's `local_metadata`, written in the transaction of the
+ * transition that it reports, and deleted when the sink has taken it (docs/decisions/0007).
+ *
+ * Its key is `beads-dispatch.outbox.<time>.<n>.<event id>`. The time is the server's, read in the
+ * transaction, in microseconds: a bead's next transition begins after this one is committed, so that
+ * the order of the keys is the order of what happened to a bead.
+ */
+const PREFIX = 'beads-dispatch.outbox.';
+/** The first key behind all of the outbox: `/` follows `.`. */
+const END = 'beads-dispatch.outbox/';
+
+/** SQL that is 1 when an event waits to be sent, else 0. */
+export const HAS_UNSENT_SQL = `
+  EXISTS (SELECT 1 FROM local_metadata WHERE \`key\` >= '${PREFIX}' AND \`key\` < '${END}')`;
+
+const READ_SQL = `
+  SELECT \`key\`, value, UTC_TIMESTAMP(6) AS server_time FROM local_metadata
+   WHERE \`key\` >= '${PREFIX}' AND \`key\` < '${END}' ORDER BY \`key\` LIMIT ?`;
+
+/** One event that no sink has taken yet. */
+export interface UnsentEvent {
+  /** Names it to {@link Outbox.remove}. */
+  key: string;
+  /** The CloudEvent, as JSON. */
+  event: string;
+  /** By the server's clock. */
+  readAt: Date;
+}
+
+/**
+ * @param serverTime `YYYY-MM-DD HH:MM:SS.ffffff`, in UTC, read in the transition's transaction.
+ * @param index of the event among those of the transition.
+ */
+export function outboxKey(serverTime: string, index: number, eventId: string): string {
+  const [seconds = '', fraction = ''] = serverTime.split('.');
+  const time = `${seconds.replaceAll(/\D/g, '')}${fraction.padEnd(6, '0')}`;
+  return `${PREFIX}${time}.${index}.${eventId}`;
+}
+
+/** Long enough for a relay that is about to end; what it leaves is then ours to send. */
+const LOCK_WAIT_SECONDS = 2;
+
+/** What is recorded and not sent, over a connection of its own. */
+export class Outbox {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /**
+   * Only one relay sends at a time, so that overlapping ticks do not send everything twice. Waits for
+   * the other one to end, for a moment.
+   * @returns whether this is the one.
+   */
+  async take(): Promise<boolean> {
+    return await this.#session.tryLock(this.#lock, LOCK_WAIT_SECONDS);
+  }
+
+  async giveBack(): Promise<void> {
+    await this.#session.unlock(this.#lock);
+  }
+
+  /** The oldest first; of one bead never a later event without those before it. */
+  async read(limit: number): Promise<UnsentEvent[]> {
+    return (await this.#session.query(READ_SQL, [limit])).map(unsentOf);
+  }
+
+  /** Called with what the sink has taken; events that another relay removed are no mistake. */
+  async remove(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.#session.query(DELETE_LOCAL_SQL, [keys]);
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+
+  get #lock(): string {
+    return `beads-dispatch:relay:${this.#session.database}`;
+  }
+}
+
+function unsentOf({ key, value, server_time }: Row): UnsentEvent {
+  const readAt = fromSqlTime(String(server_time)) ?? new Date(Number.NaN);
+  return { key: String(key), event: String(value), readAt };
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+
+import { createLog } from '../../shared/log.ts';
+import { oneLine } from '../../shared/beads/notes.ts';
+
+function logged(entry: object, message = 'hello', secrets: string[] = []): string {
+  const written: string[] = [];
+  const log = createLog('x', { level: 'info', secrets }, { write: (line) => written.push(line) });
+  log.info(entry, message);
+  return written.join('');
+}
+
+describe('the log', () => {
+  it.each([
+    { password: 'hunter2' },
+    { headers: { authorization: 'Bearer hunter2' } },
+    { settings: { agent: { token: 'hunter2' } } },
+    { AGENT_SERVICE_TOKEN: 'hunter2' },
+    { env: { BEADS_DOLT_PASSWORD: 'hunter2' } },
+    { answer: { body: 'the prompt: hunter2' } },
+    { bead: { description: 'hunter2', id: 'code-a1' } },
+  ])('hides what must not be printed: %j', (entry) => {
+    expect(logged(entry)).not.toContain('hunter2');
+    expect(logged(entry)).toContain('[hidden]');
+  });
+
+  it('hides the value of a secret wherever it turns up, and stays JSON', () => {
+    const secret = 'hun"ter\\2';
+    const line = logged({ error: { message: `refused ${secret}` } }, `with ${secret}`, [secret]);
+    expect(JSON.parse(line)).toMatchObject({
+      error: { message: 'refused [hidden]' },
+      msg: 'with [hidden]',
+    });
+  });
+
+  it('shows ids and titles', () => {
+    expect(logged({ bead: { id: 'code-a1', title: 'A bead' } })).toContain('A bead');
+  });
+});
+
+describe('what a note quotes', () => {
+  it.each([
+    ['{"error":"no"}', '{"error":"no"}'],
+    ['Invalid token', 'Invalid token'],
+    ['Authorization: Bearer abc.def said no', 'Authorization: Bearer [secret] said no'],
+    ['{"token":"abc","x":1}', '{"token":"[secret]","x":1}'],
+    ['GET /x?api_key=abc&y=1', 'GET /x?api_key=[secret]&y=1'],
+    ['password = hunter2', 'password = [secret]'],
+  ])('%s', (text, quoted) => {
+    expect(oneLine(text)).toBe(quoted);
+  });
+});
