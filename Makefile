@@ -4,20 +4,21 @@ SHELL := /bin/bash
 
 NPM_READY := node_modules/.package-lock.json
 DOLT := .tools/bin/dolt
+PYTHON := .tools/python/.ready
 BUILT := dist/.built
-SOURCES := $(shell find functions shared -name '*.ts') tsconfig.json tsconfig.build.json package.json
+SOURCES := $(shell find functions shared examples -name '*.ts') tsconfig.json tsconfig.build.json package.json
 
 .PHONY: help setup demo dev test proofs lint typecheck build docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: $(NPM_READY) $(DOLT) ## npm packages and a Dolt server's binary (about 3 minutes, once)
+setup: $(NPM_READY) $(DOLT) $(PYTHON) ## npm packages, a Dolt server's binary (about 3 minutes, once), a Python SDK to check against
 
-demo: setup $(BUILT) ## see it work: beads go in, agents get them, events come out
+demo: $(NPM_READY) $(DOLT) $(BUILT) ## see it work: beads go in, agents get them, events come out
 	@npm run --silent demo
 
-dev: setup $(BUILT) ## the same world, kept up to play with by hand
+dev: $(NPM_READY) $(DOLT) $(BUILT) ## the same world, kept up to play with by hand
 	@npm run --silent dev
 
 test: setup lint typecheck docs-check $(BUILT) ## everything, against a real Dolt server
@@ -57,6 +58,9 @@ $(NPM_READY): package.json package-lock.json
 $(DOLT): tools/go.mod tools/dolt.sh
 	@tools/dolt.sh
 	@touch -h $@
+
+$(PYTHON): tools/requirements.txt tools/python.sh
+	@tools/python.sh
 
 $(BUILT): $(NPM_READY) $(SOURCES)
 	@npm run --silent build

@@ -1,10 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { styleText } from 'node:util';
 
 import { World } from '../test/world/world.ts';
 import { Screen } from './screen.ts';
 import { BEADS, createBeads, differences, STALLED } from './story.ts';
-import { eventLine, lastNote, leftAlone } from './words.ts';
+import { eventLine, lastNote, leftAlone, messageLine } from './words.ts';
 
 /** `make demo`: a minute of the schedules passes in a second, and the table shows what becomes of each bead. */
 
@@ -20,7 +21,8 @@ const REFRESH_MS = 250;
 
 const screen = new Screen();
 screen.print(styleText('bold', 'beads auto-dispatch: a demo'));
-screen.print('Real: Dolt server, both functions, all HTTP. Stand-ins: BeadBoard, agents, broker.');
+screen.print('Real: Dolt server, functions, notifier, audit log, all HTTP.');
+screen.print('Stand-ins: BeadBoard, its agents, the broker, a phone that gets messages.');
 screen.print(
   'A minute of the schedules takes a second: dispatch ticks every 2 s, reap every 10 s.',
 );
@@ -34,19 +36,24 @@ const world = await World.start({
 });
 const ended = new AbortController();
 let problems: string[];
+let logged: number;
 try {
   problems = await play();
+  logged = (await readFile(world.subscribers.file, 'utf8')).trimEnd().split('\n').length;
 } finally {
   ended.abort();
   await world.stop();
 }
-summarize(problems);
+summarize(problems, logged);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
 async function play(): Promise<string[]> {
-  const { sink, dispatch, reap } = world;
+  const { sink, subscribers, dispatch, reap } = world;
   sink.onEvent = (event) => {
     screen.line(event.subject ?? '', eventLine(event));
+  };
+  subscribers.ntfy.onMessage = ({ title }) => {
+    screen.line('', messageLine(title));
   };
   await createBeads(world);
   for (const { id, title, shows } of BEADS) screen.line(id, `${title}: ${styleText('dim', shows)}`);
@@ -125,16 +132,16 @@ async function refresh(): Promise<void> {
   );
 }
 
-function summarize(found: readonly string[]): void {
+function summarize(found: readonly string[], logged: number): void {
   screen.settle();
-  const { board, sink } = world;
+  const { board, sink, subscribers } = world;
   const accepted = new Set(board.jobs.map(({ beadId }) => beadId)).size;
   screen.print();
   screen.print(
     `${board.posts.length} POSTs to BeadBoard: ${board.jobs.length} jobs for ${accepted} beads, one refused, one answer lost.`,
   );
   screen.print(
-    `${sink.events.length} CloudEvents in the sink, each committed with its bead's change.`,
+    `${sink.events.length} CloudEvents, each on record with its bead's change; ${logged} in the audit log, ${subscribers.ntfy.messages.length} messages to a person.`,
   );
   for (const line of found) screen.print(styleText('red', `not as expected: ${line}`));
   if (found.length > 0) {

@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import { messageOf } from '../shared/errors.ts';
 import type { TrackedBead } from '../test/world/tracker.ts';
 import { World } from '../test/world/world.ts';
-import { eventLine, lastNote, leftAlone } from './words.ts';
+import { eventLine, lastNote, leftAlone, messageLine } from './words.ts';
 
 /** `make dev`: the demo's world, kept up to play with; nothing ticks unless asked to. */
 
@@ -24,6 +24,11 @@ const world = await World.start({
 const { tracker, dispatch, reap, agent } = world;
 world.sink.onEvent = (event) => {
   print(`  event  ${(event.subject ?? '').padEnd(8)} ${eventLine(event)}`);
+};
+
+world.subscribers.ntfy.onMessage = ({ title, message }) => {
+  print(`  ${messageLine(title)}`);
+  for (const line of message.split('\n')) print(`                 ${line}`);
 };
 
 let created = 0;
@@ -134,6 +139,8 @@ function help(): void {
   print(`  curl -i -X POST ${dispatch.url} ${tick}`);
   print('and the database, for dolt or any MySQL client (root, no password):');
   print(`  mysql -h 127.0.0.1 -P ${world.dolt.port} -u root ${world.database}`);
+  print('the audit stream, as examples/audit-log keeps it:');
+  print(`  tail -f ${world.subscribers.file}`);
   if (world.workspace !== undefined) {
     print('and bd:');
     print(`  BEADS_DIR=${world.workspace.beadsDir} bd list`);

@@ -15,6 +15,9 @@ const COLOURS = {
   released: 'yellow',
 } as const;
 
+/** What the notifier sends to a person. */
+export const messageLine = (title: string) => `${styleText('bold', '   → message')}  ${title}`;
+
 type Data = Readonly<Record<string, unknown>>;
 
 /** One event as a line: its type in colour, then what its data adds. */

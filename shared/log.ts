@@ -1,6 +1,6 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 
-import { SECRETS } from './variables.ts';
+import { secretsOf, variables } from './variables.ts';
 
 export type { Logger };
 
@@ -9,7 +9,7 @@ export type { Logger };
  * longer or more private than a log should be.
  */
 const HIDDEN_FIELDS = [
-  ...SECRETS,
+  ...secretsOf(variables),
   'password',
   'token',
   'authorization',

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { SettingsError } from './errors.ts';
 import type { LogSettings } from './log.ts';
-import { SECRETS, variables, type VariableName } from './variables.ts';
+import { secretsOf, variables, type VariableName } from './variables.ts';
 
 /** What is read of bd's `metadata.json` (bd's internal/configfile); the rest of it is bd's own. */
 const filled = z.string().transform((value) => value || undefined);
@@ -52,13 +52,6 @@ export type DispatchSettings = Settings & { BEADBOARD_URL: string };
  * @throws {SettingsError} one line that names the variable, what it got and what it takes.
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const given = Object.fromEntries(
-    Object.keys(variables.shape).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
-  );
-  const parsed = variables.safeParse(given);
-  if (!parsed.success) {
-    throw new SettingsError(parsed.error.issues.map((issue) => explain(issue, env)).join('; '));
-  }
   const {
     BEADS_DIR,
     BEADS_DOLT_SERVER_HOST: host,
@@ -70,7 +63,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     K_CE_OVERRIDES,
     LOG_LEVEL,
     ...rest
-  } = parsed.data;
+  } = readVariables(variables, env);
   const file = BEADS_DIR === undefined ? {} : readMetadataFile(BEADS_DIR);
   const database = {
     host:
@@ -85,7 +78,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   return {
     ...rest,
     database,
-    log: { level: LOG_LEVEL, secrets: [...SECRETS].flatMap((name) => env[name] || []) },
+    log: { level: LOG_LEVEL, secrets: secretValues(variables, env) },
     project: file.project_id ?? database.database,
     eventExtensions: K_CE_OVERRIDES?.extensions ?? {},
   };
@@ -115,10 +108,37 @@ export function settingsOrExit<T>(read: (env: NodeJS.ProcessEnv) => T): T {
   }
 }
 
-function explain(issue: z.core.$ZodIssue, env: NodeJS.ProcessEnv): string {
+/**
+ * Reads environment variables by a schema; empty values count as not set.
+ * @throws {SettingsError} one line that names the variable, what it got and what it takes.
+ */
+export function readVariables<T extends z.ZodObject>(
+  schema: T,
+  env: NodeJS.ProcessEnv,
+): z.output<T> {
+  const given = Object.fromEntries(
+    Object.keys(schema.shape).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+  );
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const secrets = secretsOf(schema);
+  const lines = parsed.error.issues.map((issue) => explain(issue, env, secrets));
+  throw new SettingsError(lines.join('; '));
+}
+
+/** The values that a log must hide. */
+export function secretValues(schema: z.ZodObject, env: NodeJS.ProcessEnv): string[] {
+  return secretsOf(schema).flatMap((name) => env[name] || []);
+}
+
+function explain(
+  issue: z.core.$ZodIssue,
+  env: NodeJS.ProcessEnv,
+  secrets: readonly string[],
+): string {
   const name = String(issue.path[0]);
   const value = JSON.stringify(env[name])?.replace(/\/\/[^/]*@/, '//…@');
-  const got = SECRETS.has(name) ? '(a secret)' : value;
+  const got = !env[name] ? 'not set' : secrets.includes(name) ? '(a secret)' : value;
   return `${name} is ${got}; it takes ${issue.message}`;
 }
 

@@ -9,7 +9,7 @@ import { z } from 'zod';
 const text = z.string().min(1);
 const port = whole(1, 65_535);
 const milliseconds = whole(1, 86_400_000);
-const httpUrl = z
+export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'an http or https address' })
   .refine((value) => !/[?#]|\/\/[^/]*@/.test(value), {
     error: 'an http or https address without user, password, query and fragment',
@@ -19,6 +19,17 @@ const yesNo = z.stringbool({
   falsy: ['false', '0'],
   error: 'true or false',
 });
+
+export const logLevel = z
+  .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    error: 'trace, debug, info, warn, error, fatal or silent',
+  })
+  .default('info')
+  .describe("pino's level.");
+
+/** Marks a variable whose value is never repeated in a message or a log. */
+export const secret = <T extends z.ZodType>(schema: T, description: string): T =>
+  schema.meta({ description, secret: true });
 
 function whole(min: number, max: number) {
   const error = `a whole number from ${min} to ${max}`;
@@ -63,7 +74,7 @@ export const variables = z.object({
   BEADS_DOLT_SERVER_PORT: port.optional().describe('Port of the Dolt SQL server.'),
   BEADS_DOLT_SERVER_USER: text.optional().describe('SQL user; `root` when nothing names one.'),
   BEADS_DOLT_SERVER_DATABASE: text.optional().describe('Database that holds the beads.'),
-  BEADS_DOLT_PASSWORD: text.optional().describe('Password of that user. From a Secret.'),
+  BEADS_DOLT_PASSWORD: secret(text.optional(), 'Password of that user. From a Secret.'),
   BEADS_DOLT_SERVER_TLS: yesNo
     .optional()
     .describe("Connect with TLS, checked against the system's CAs."),
@@ -73,7 +84,7 @@ export const variables = z.object({
     .describe(
       'Base address of the agent service: free capacity for `dispatch`, job states for `reap`.',
     ),
-  AGENT_SERVICE_TOKEN: text.optional().describe('Bearer token for the job states. From a Secret.'),
+  AGENT_SERVICE_TOKEN: secret(text.optional(), 'Bearer token for the job states. From a Secret.'),
   K_SINK: httpUrl
     .optional()
     .describe('Where events go. Set by a SinkBinding. Without it events are logged.'),
@@ -100,18 +111,14 @@ export const variables = z.object({
   REAP_AFTER_MINUTES: whole(1, 100_000)
     .default(30)
     .describe('A bead in progress that is not updated for longer than this is blocked.'),
-  LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
-      error: 'trace, debug, info, warn, error, fatal or silent',
-    })
-    .default('info')
-    .describe("pino's level."),
+  LOG_LEVEL: logLevel,
 });
 
 export type VariableName = keyof typeof variables.shape;
 
-/** The variables whose values are never repeated in a message. */
-export const SECRETS: ReadonlySet<string> = new Set<VariableName>([
-  'BEADS_DOLT_PASSWORD',
-  'AGENT_SERVICE_TOKEN',
-]);
+/** The names of those that are marked as {@link secret}. */
+export function secretsOf(schema: z.ZodObject): string[] {
+  return Object.entries(schema.shape).flatMap(([name, variable]) =>
+    variable.meta()?.['secret'] === true ? [name] : [],
+  );
+}

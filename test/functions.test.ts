@@ -185,6 +185,7 @@ describe('the built functions', () => {
       'dispatch.unconfirmed.v1',
     ]);
     expect(JSON.stringify(scene.sink.events)).not.toContain('canary');
+    await dispatch.stop();
     expect(dispatch.output).toContain('code-a1');
     expect(dispatch.output).not.toContain('canary');
   });
@@ -194,6 +195,7 @@ describe('the built functions', () => {
     const dispatch = await start('dispatch', { K_SINK: '' });
     await dispatch.tick();
 
+    await dispatch.stop();
     expect(dispatch.log[0]?.['msg']).toContain('no K_SINK');
     const logged = dispatch.log.filter((line) => 'event' in line).map(({ event }) => event);
     expect(logged).toMatchObject([
@@ -209,6 +211,7 @@ describe('the built functions', () => {
     expect(await dispatch.tick()).toBe(204);
 
     expect((await scene.tracker.show('code-a1')).notes).toContain('dispatched: job=');
+    await dispatch.stop();
     const line = dispatch.log.find(({ msg }) => String(msg).includes('outbox'));
     expect(line?.['problem']).toContain('ECONNREFUSED');
     expect(await unsentCount(scene.tracker)).toBe(2);
@@ -228,6 +231,7 @@ describe('the built functions', () => {
           const failing = await start(each, replaced);
           expect(await failing.tick(), each).toBe(503);
 
+          await failing.stop();
           const errors = failing.log.filter(({ level }) => level === 'error');
           expect(errors, each).toMatchObject([{ code }]);
           expect(scene.sink.events.at(-1), each).toMatchObject({
@@ -258,6 +262,7 @@ describe('the built functions', () => {
 
       expect(await failing.tick()).toBe(503);
 
+      await failing.stop();
       expect(failing.output).toContain('row_lock');
       expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
     });

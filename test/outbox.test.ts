@@ -179,10 +179,10 @@ describe('a function that sends events', () => {
     scene.sink.reply = 'silence';
     const first = await start();
     expect(await first.tick()).toBe(204);
+    await first.stop();
     expect(first.log).toContainEqual(
       expect.objectContaining({ problem: 'no answer within 5000 ms' }),
     );
-    await first.stop();
 
     scene.sink.reply = { status: 202 };
     const second = await start();

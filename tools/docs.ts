@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { format } from 'prettier';
@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { EVENT_DATA, TYPE_PREFIX } from '../shared/audit/event-types.ts';
 import { TRANSITIONS } from '../shared/beads/state-machine.ts';
 import { variables } from '../shared/variables.ts';
+import { eventFiles } from './event-docs.ts';
 
 /**
  * Writes the parts of the docs that say what the code says, between `<!-- generated: NAME -->` and
@@ -62,7 +63,12 @@ const TABLES: Record<string, () => string> = {
     ),
 };
 
-const PAGES = ['README.md', 'docs/architecture.md', 'docs/state-machine.md'];
+const PAGES = [
+  'README.md',
+  'docs/events/README.md',
+  'docs/architecture.md',
+  'docs/state-machine.md',
+];
 
 const check = process.argv.includes('--check');
 const drifted: string[] = [];
@@ -77,6 +83,19 @@ for (const page of PAGES) {
   if (after === before) continue;
   drifted.push(page);
   if (!check) writeFileSync(path, after);
+}
+for (const [file, content] of eventFiles()) {
+  const path = join(ROOT, file);
+  const after = await format(content, { filepath: path, printWidth: 100, singleQuote: true });
+  if (existsSync(path) && readFileSync(path, 'utf8') === after) continue;
+  drifted.push(file);
+  if (!check) writeFileSync(path, after);
+}
+for (const name of readdirSync(join(ROOT, 'docs/events'))) {
+  const file = `docs/events/${name}`;
+  if (name === 'README.md' || eventFiles().has(file)) continue;
+  drifted.push(`${file} (belongs to no event)`);
+  if (!check) rmSync(join(ROOT, file));
 }
 if (drifted.length > 0) {
   console.log(`${check ? 'out of date (make docs mends it)' : 'written'}: ${drifted.join(', ')}`);

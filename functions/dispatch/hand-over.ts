@@ -56,7 +56,8 @@ export async function handOver(
 
     const recorded = await beads.transition(recordOf(held, outcome, retry));
     if (recorded.done) relay.report(recorded.events);
-    else log.warn({ bead: bead.id, outcome: known, reason: recorded.reason }, 'outcome not recorded');
+    else
+      log.warn({ bead: bead.id, outcome: known, reason: recorded.reason }, 'outcome not recorded');
     return obstacle === undefined ? resultOf(outcome) : 'lost';
   } catch (error) {
     logUnwritten(error, bead.id, log);

@@ -9,21 +9,30 @@ import { z } from 'zod';
 export const TYPE_PREFIX = 'io.beads.';
 
 /** Title and ids, never the description, the prompt or an answer in full. */
-const bead = z.object({ id: z.string(), title: z.string(), priority: z.int() });
-/** Which try this is, counted from 1 since a person last reopened or reassigned the bead. */
-const attempt = z.int().min(1);
-const utc = z.iso.datetime();
+const bead = z
+  .object({
+    id: z.string(),
+    title: z.string(),
+    priority: z.int().min(0).max(4).describe('0 is the most urgent, 4 the least.'),
+  })
+  .describe('The bead, as it was before the change.');
+const attempt = z
+  .int()
+  .min(1)
+  .describe('Counted from 1 since a person last reopened or reassigned the bead.');
+const jobId = z.string().describe("The agent service's id of the job.");
 
-/** Why BeadBoard certainly did not take a bead: words of ours, since an answer may hold anything. */
-const failure = z.enum(['refused', 'busy', 'unreachable', 'not-held']).meta({
-  description:
-    'refused: BeadBoard said no; busy: it had no room; unreachable: no connection to it; not-held: another writer took the bead between claim and POST, so that nothing was sent',
-});
-/** Why it is not known whether an agent is at work. */
-const doubt = z.enum(['no-answer', 'unclear-answer', 'dispatcher-died']).meta({
-  description:
-    'no-answer: the connection broke or time ran out; unclear-answer: it says neither yes nor no; dispatcher-died: it ended before the answer was on record',
-});
+/** Words of ours, since an answer may hold anything. */
+const failure = z
+  .enum(['refused', 'busy', 'unreachable', 'not-held'])
+  .describe(
+    'refused: BeadBoard said no. busy: it had no room. unreachable: no connection to it. not-held: another writer took the bead between claim and POST, so that nothing was sent.',
+  );
+const doubt = z
+  .enum(['no-answer', 'unclear-answer', 'dispatcher-died'])
+  .describe(
+    'no-answer: the connection broke or the time ran out. unclear-answer: it was neither yes nor no. dispatcher-died: it ended before the answer was on record.',
+  );
 export type FailureReason = z.output<typeof failure>;
 export type DoubtReason = z.output<typeof doubt>;
 
@@ -32,15 +41,23 @@ export const EVENT_DATA = {
     .object({ bead, attempt })
     .describe('The claim of a bead is committed; it is about to be handed to BeadBoard.'),
   'dispatch.dispatched.v1': z
-    .object({ bead, attempt, jobId: z.string() })
+    .object({ bead, attempt, jobId })
     .describe('BeadBoard took the bead and named the job that works on it.'),
   'dispatch.failed.v1': z
     .object({
       bead,
       attempt,
       reason: failure,
-      httpStatus: z.int().nullable(),
-      nextAttemptAt: utc.nullable(),
+      httpStatus: z
+        .int()
+        .min(100)
+        .max(599)
+        .nullable()
+        .describe('Of the answer; null when there was none.'),
+      nextAttemptAt: z.iso
+        .datetime()
+        .nullable()
+        .describe('No sooner than this, in UTC; null when there is no further attempt.'),
     })
     .describe('BeadBoard certainly did not take the bead; without a next attempt it is given up.'),
   'dispatch.unconfirmed.v1': z
@@ -52,26 +69,40 @@ export const EVENT_DATA = {
   'reap.blocked.v1': z
     .object({
       bead,
-      ageMinutes: z.int().min(0),
-      thresholdMinutes: z.int().min(1),
-      jobId: z.string().nullable(),
-      jobState: z.string().nullable(),
+      ageMinutes: z.int().min(0).describe('Whole minutes since the bead was last updated.'),
+      thresholdMinutes: z.int().min(1).describe('REAP_AFTER_MINUTES.'),
+      jobId: jobId.nullable(),
+      jobState: z
+        .string()
+        .nullable()
+        .describe('What the agent service said of the job; null when it was not asked.'),
     })
     .describe('A bead in progress was not updated for too long and is blocked.'),
   'reap.released.v1': z
-    .object({ bead, reason: z.string() })
+    .object({ bead, reason: z.string().describe('In words of ours.') })
     .describe('A bead was claimed but never handed out, and is open again.'),
   'tick.failed.v1': z
-    .object({ function: z.string(), code: z.string(), message: z.string() })
+    .object({
+      function: z.string().describe('dispatch or reap.'),
+      code: z.string().describe('Stable, for example DATABASE_UNREACHABLE.'),
+      message: z.string().describe('What an operator should look at.'),
+    })
     .describe('A tick could not look or could not finish.'),
 } as const satisfies Record<string, z.ZodObject>;
 
 export type EventName = keyof typeof EVENT_DATA;
 
+export const EVENT_NAMES: readonly EventName[] = z.object(EVENT_DATA).keyof().options;
+
 /** What happened: the event's name with the data that belongs to it. */
 export type Fact = {
   [N in EventName]: { name: N; data: z.output<(typeof EVENT_DATA)[N]> };
 }[EventName];
+
+/** Whether data is what the event of that name holds. */
+export function isFact(value: { name: EventName; data: unknown }): value is Fact {
+  return EVENT_DATA[value.name].safeParse(value.data).success;
+}
 
 /** Something that happened and is committed, not yet a CloudEvent. */
 export type AuditEvent = Fact & {

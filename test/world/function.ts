@@ -6,7 +6,14 @@ import { freePort, WorldProcess } from './process.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
 
-export type FunctionName = 'dispatch' | 'reap';
+/** Where each function's source is. */
+const FOLDERS = {
+  dispatch: 'functions/dispatch',
+  reap: 'functions/reap',
+  notify: 'examples/notify',
+  'audit-log': 'examples/audit-log',
+} as const;
+export type FunctionName = keyof typeof FOLDERS;
 
 /** A built function in a process of its own, under the functions-framework, as the image runs it. */
 export class FunctionProcess {
@@ -29,7 +36,7 @@ export class FunctionProcess {
     settings: Readonly<Record<string, string>>,
   ): Promise<FunctionProcess> {
     const port = await freePort();
-    const source = join(ROOT, 'dist/functions', name, 'index.js');
+    const source = join(ROOT, 'dist', FOLDERS[name], 'index.js');
     const args = [FRAMEWORK, `--source=${source}`, `--target=${name}`, '--signature-type=http'];
     const env = { PATH: process.env['PATH'], PORT: String(port), ...settings };
     const started = await WorldProcess.start(process.execPath, args, /URL: http/, { env });

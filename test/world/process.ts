@@ -10,7 +10,8 @@ export class WorldProcess {
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    this.#exited = once(child, 'exit');
+    // Not `exit`: there may be output left to read then.
+    this.#exited = once(child, 'close');
     // Also when the world itself dies of an error; only its SIGKILL leaves the child behind.
     const killWithUs = () => child.kill('SIGKILL');
     process.once('exit', killWithUs);

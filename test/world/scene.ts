@@ -18,6 +18,7 @@ import type { DatabaseSettings } from '../../shared/settings.ts';
 import { traceOf } from '../../shared/trace.ts';
 import { BeadBoardStandIn } from './beadboard.ts';
 import type { Generation } from './bd-schema.ts';
+import { problemsOf } from './event-schema.ts';
 import { createDatabase, dropDatabase, HOST } from './database.ts';
 import { SinkStandIn } from './sink.ts';
 import { Tracker } from './tracker.ts';
@@ -94,7 +95,10 @@ export class Scene {
     return await this.database.use(this.#envelope('dispatch', traceOf(undefined)), work);
   }
 
-  /** @throws when a transition left something uncommitted, which would lock people out of bd. */
+  /**
+   * @throws when a transition left something uncommitted, which would lock people out of bd, or sent an
+   *   event that is not as docs/events says.
+   */
   async close(): Promise<void> {
     const dirty = await this.tracker.dirtyTables();
     await this.tracker.close();
@@ -103,6 +107,8 @@ export class Scene {
     await dropDatabase(this.settings.port, this.settings.database);
     const ours = dirty.filter((table) => table === 'issues' || table === 'events');
     if (ours.length > 0) throw new Error(`left uncommitted: ${ours.join(', ')}`);
+    const problems = this.sink.events.flatMap(problemsOf);
+    if (problems.length > 0) throw new Error(`events: ${problems.join('; ')}`);
   }
 
   #envelope(name: string, traceparent: string) {

@@ -19,11 +19,14 @@ export class SinkStandIn {
   /** What it answers: 202 as a broker does. Only what is answered with 2xx is taken. */
   reply: Reply = { status: 202 };
   /** Set to answer some events differently. */
-  onDelivery: ((event: SunkEvent) => Reply | Promise<Reply> | undefined) | undefined;
+  onDelivery:
+    ((event: SunkEvent, exchange: Exchange) => Reply | Promise<Reply> | undefined) | undefined;
   /** Takes events whatever it answers, as one that dies between the two. */
   takesAnyway = false;
   /** Called for every event it takes for the first time. */
   onEvent: ((event: SunkEvent) => void) | undefined;
+  /** Called for every delivery it takes, and waited for before it answers. */
+  onTaken: ((event: SunkEvent, exchange: Exchange) => Promise<void>) | undefined;
   readonly #contents = new Map<string, string>();
 
   private constructor(http: HttpStandIn) {
@@ -51,12 +54,16 @@ export class SinkStandIn {
     await this.#http.stop();
   }
 
-  async #answer({ headers, body }: Exchange): Promise<Reply> {
+  async #answer(exchange: Exchange): Promise<Reply> {
+    const { headers, body } = exchange;
     const event = HTTP.toEvent({ headers, body });
     if (!(event instanceof CloudEvent)) throw new TypeError('the sink takes no batches');
-    const reply = (await this.onDelivery?.(event)) ?? this.reply;
+    const reply = (await this.onDelivery?.(event, exchange)) ?? this.reply;
     const taken = typeof reply === 'object' && reply.status >= 200 && reply.status < 300;
-    if (taken || this.takesAnyway) this.#take(event);
+    if (taken || this.takesAnyway) {
+      this.#take(event);
+      await this.onTaken?.(event, exchange);
+    }
     return reply;
   }
 

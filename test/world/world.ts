@@ -10,6 +10,7 @@ import { createDatabase, HOST } from './database.ts';
 import { DoltServer } from './dolt.ts';
 import { FunctionProcess } from './function.ts';
 import { SinkStandIn } from './sink.ts';
+import { Subscribers } from './subscribers.ts';
 import { Tracker } from './tracker.ts';
 
 export interface WorldOptions {
@@ -33,6 +34,7 @@ export class World {
   readonly agent: AgentStandIn;
   readonly board: BeadBoardStandIn;
   readonly sink: SinkStandIn;
+  readonly subscribers: Subscribers;
   readonly dispatch: FunctionProcess;
   readonly reap: FunctionProcess;
 
@@ -44,6 +46,7 @@ export class World {
     agent: AgentStandIn;
     board: BeadBoardStandIn;
     sink: SinkStandIn;
+    subscribers: Subscribers;
     dispatch: FunctionProcess;
     reap: FunctionProcess;
   }) {
@@ -54,6 +57,7 @@ export class World {
     this.agent = parts.agent;
     this.board = parts.board;
     this.sink = parts.sink;
+    this.subscribers = parts.subscribers;
     this.dispatch = parts.dispatch;
     this.reap = parts.reap;
   }
@@ -71,9 +75,7 @@ export class World {
       const board = await BeadBoardStandIn.start((id) => agentsTracker.find(id), capacity);
       const agent = new AgentStandIn(board, agentsTracker);
       const sink = await SinkStandIn.start();
-      onProgress(
-        `stand-in BeadBoard at ${board.url} (${capacity} agents), event sink at ${sink.url}`,
-      );
+      onProgress(`stand-in BeadBoard at ${board.url} (${capacity} agents), broker at ${sink.url}`);
 
       const variables = {
         BEADS_DOLT_SERVER_HOST: HOST,
@@ -88,7 +90,20 @@ export class World {
         FunctionProcess.start('reap', variables),
       ]);
       onProgress(`functions dispatch at ${dispatch.url} and reap at ${reap.url}`);
-      return new World({ dolt, database, workspace, tracker, agent, board, sink, dispatch, reap });
+      const subscribers = await Subscribers.start(sink);
+      onProgress(`subscribers notify at ${subscribers.notify.url}, audit log ${subscribers.file}`);
+      return new World({
+        dolt,
+        database,
+        workspace,
+        tracker,
+        agent,
+        board,
+        sink,
+        subscribers,
+        dispatch,
+        reap,
+      });
     } catch (error) {
       await dolt.remove();
       throw error;
@@ -98,6 +113,7 @@ export class World {
   /** Ends every process and removes every file of this world. */
   async stop(): Promise<void> {
     await Promise.all([this.dispatch.stop(), this.reap.stop()]);
+    await this.subscribers.stop();
     await this.agent.stop();
     await this.tracker.close();
     await Promise.all([this.board.stop(), this.sink.stop()]);

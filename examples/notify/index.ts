@@ -1,0 +1,14 @@
+import { http } from '@google-cloud/functions-framework';
+
+import { createLog } from '../../shared/log.ts';
+import { readVariables, secretValues, settingsOrExit } from '../../shared/settings.ts';
+import { subscriber } from '../subscriber.ts';
+import { notifier } from './notify.ts';
+import { notifyVariables } from './settings.ts';
+
+const settings = settingsOrExit((env) => readVariables(notifyVariables, env));
+const secrets = secretValues(notifyVariables, process.env);
+const log = createLog('notify', { level: settings.LOG_LEVEL, secrets });
+log.info({ format: settings.NOTIFY_FORMAT, events: settings.NOTIFY_EVENTS }, 'notify starts');
+
+http('notify', subscriber(log, notifier(settings, log)));

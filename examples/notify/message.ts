@@ -1,0 +1,79 @@
+import type { Fact } from '../../shared/audit/event-types.ts';
+
+/** What a person reads. */
+export interface Message {
+  title: string;
+  text: string;
+  /** Whether somebody has to do something. */
+  urgent: boolean;
+}
+
+const FAILURES = {
+  refused: 'BeadBoard said no',
+  busy: 'there was no room for it',
+  unreachable: 'BeadBoard could not be reached',
+  'not-held': 'another writer took it in that moment',
+};
+const DOUBTS = {
+  'no-answer': 'BeadBoard gave no answer',
+  'unclear-answer': 'BeadBoard’s answer says neither yes nor no',
+  'dispatcher-died': 'the dispatcher died before it had the answer',
+};
+
+/** Turns an event into words: what happened, and what to do about it. Pure. */
+export function messageOf(fact: Fact): Message {
+  switch (fact.name) {
+    case 'dispatch.claimed.v1': {
+      const { bead, attempt } = fact.data;
+      return calm(`${bead.id} is claimed`, `${bead.title}\nAttempt ${attempt}.`);
+    }
+    case 'dispatch.dispatched.v1': {
+      const { bead, jobId } = fact.data;
+      return calm(`An agent works on ${bead.id}`, `${bead.title}\nJob ${jobId}.`);
+    }
+    case 'dispatch.failed.v1': {
+      const { bead, reason, httpStatus, nextAttemptAt } = fact.data;
+      const status = httpStatus === null ? '' : ` (HTTP ${httpStatus})`;
+      const next =
+        nextAttemptAt === null ? '' : ` It is tried again after ${clock(nextAttemptAt)}.`;
+      return calm(
+        `${bead.id} was not taken`,
+        `${bead.title}\nBecause ${FAILURES[reason]}${status}.${next}`,
+      );
+    }
+    case 'dispatch.unconfirmed.v1': {
+      const { bead, reason } = fact.data;
+      return urgent(
+        `${bead.id}: an agent may or may not be at work`,
+        `${bead.title}\nBecause ${DOUBTS[reason]}. Look at it, or let the reaper decide: bd show ${bead.id}`,
+      );
+    }
+    case 'dispatch.blocked.v1': {
+      const { bead, attempts } = fact.data;
+      return urgent(
+        `${bead.id} is blocked`,
+        `${bead.title}\nGiven up after ${attempts} attempts. When the cause is gone: bd update ${bead.id} -s open`,
+      );
+    }
+    case 'reap.blocked.v1': {
+      const { bead, ageMinutes, jobState } = fact.data;
+      const job = jobState === null ? '' : ` Its job is ${jobState}.`;
+      return urgent(
+        `${bead.id} stalled and is blocked`,
+        `${bead.title}\nNo progress for ${ageMinutes} minutes.${job} To try again: bd update ${bead.id} -s open`,
+      );
+    }
+    case 'reap.released.v1': {
+      const { bead, reason } = fact.data;
+      return calm(`${bead.id} is open again`, `${bead.title}\nBecause ${reason}.`);
+    }
+    case 'tick.failed.v1': {
+      const { function: name, code, message } = fact.data;
+      return urgent(`${name} could not do its work: ${code}`, message);
+    }
+  }
+}
+
+const calm = (title: string, text: string): Message => ({ title, text, urgent: false });
+const urgent = (title: string, text: string): Message => ({ title, text, urgent: true });
+const clock = (time: string) => `${time.slice(11, 16)} UTC`;

@@ -1,0 +1,36 @@
+import type { HttpFunction } from '@google-cloud/functions-framework';
+import type { CloudEvent } from 'cloudevents';
+
+import { readCloudEvent } from '../shared/cloud-event.ts';
+import { messageOf, NotACloudEventError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+
+/** An event that this subscriber can never handle; a broker gives it to its dead letter sink at once. */
+export class UnusableEventError extends Error {}
+
+/**
+ * Makes an HTTP function of a subscriber, as a Knative Trigger wants one. Answers: 204 with an empty
+ * body when it is done with the event; 400 for what is no CloudEvent or can never be handled, which a
+ * broker does not repeat; 503 for everything else, which it does. (Behind a Trigger any other body
+ * would be taken for a reply event.)
+ *
+ * @param handle called for each delivery; events come at least once, so that it deduplicates by id.
+ */
+export function subscriber(
+  log: Logger,
+  handle: (event: CloudEvent<unknown>, data: unknown) => Promise<void>,
+): HttpFunction {
+  return async ({ headers, body }, response) => {
+    try {
+      const event = readCloudEvent(headers, body);
+      const isStructured = headers['content-type']?.startsWith('application/cloudevents+json');
+      await handle(event, isStructured === true ? event.data : body);
+      response.status(204).end();
+    } catch (error) {
+      const isHopeless =
+        error instanceof NotACloudEventError || error instanceof UnusableEventError;
+      log.warn({ id: headers['ce-id'], problem: messageOf(error) }, 'event not handled');
+      response.status(isHopeless ? 400 : 503).end();
+    }
+  };
+}
