@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { z } from 'zod';
 
 import { issueJson } from '../shared/beads/bd-json.ts';
+import { unsentCount } from './world/audit.ts';
 import { BdWorkspace, findBd, type BdBinary } from './world/bd.ts';
 import { Scene } from './world/scene.ts';
 
@@ -10,6 +12,10 @@ import { Scene } from './world/scene.ts';
  * The main job on a database that a real bd made, seen through bd: what it shows of a bead after our
  * ticks, and whether we write what it writes.
  */
+const doctorsReport = z.object({
+  checks: z.array(z.object({ name: z.string(), status: z.string(), message: z.string() })),
+});
+
 const binaries = await findBd();
 // oxlint-disable-next-line vitest/expect-expect -- it only says that nothing could be tried
 it.runIf(binaries.length === 0)('has no bd to try', ({ skip }) => {
@@ -122,6 +128,28 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
 
     expect(issueJson(row ?? {}, [])).toBe(event?.['old_value']);
   });
+
+  it('has events wait in a place that bd neither exports nor complains of', async () => {
+    const before = { exported: await workspace.bd('export'), complaints: await complaints() };
+    scene.sink.reply = { status: 503 };
+    const waiting = await workspace.create('Waits', ...accept, '--assignee', 'agent');
+    await scene.dispatch();
+    expect(await unsentCount(scene.tracker)).toBeGreaterThan(0);
+
+    const exported = (await workspace.bd('export')).split('\n');
+    const others = exported.filter((line) => !line.includes(waiting));
+    expect(others).toEqual(before.exported.split('\n'));
+    expect(await complaints()).toEqual(before.complaints);
+    scene.sink.reply = { status: 202 };
+  });
+
+  /** What `bd doctor` does not find in order. */
+  async function complaints(): Promise<string[]> {
+    const { checks } = doctorsReport.parse(JSON.parse(await workspace.bd('doctor', '--json')));
+    return checks
+      .filter(({ status }) => status !== 'ok')
+      .map(({ name, message }) => `${name}: ${message}`);
+  }
 
   it('leaves a database that bd finds in order', async () => {
     const id = scene.board.posts[0] ?? '';

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { format } from 'prettier';
 import { z } from 'zod';
 
+import { auditLogVariables } from '../examples/audit-log/settings.ts';
+import { notifyVariables } from '../examples/notify/settings.ts';
 import { EVENT_DATA, TYPE_PREFIX } from '../shared/audit/event-types.ts';
 import { TRANSITIONS } from '../shared/beads/state-machine.ts';
 import { variables } from '../shared/variables.ts';
@@ -26,15 +28,9 @@ const PEOPLE = [
 ];
 
 const TABLES: Record<string, () => string> = {
-  settings: () =>
-    table(
-      ['variable', 'default', 'meaning'],
-      Object.entries(variables.shape).map(([name, schema]) => [
-        code(name),
-        defaultOf(schema),
-        schema.description ?? '',
-      ]),
-    ),
+  settings: () => settingsTable(variables),
+  notify: () => settingsTable(notifyVariables),
+  auditLog: () => settingsTable(auditLogVariables),
   transitions: () =>
     table(
       ['step', 'status', 'by', 'when', 'event'],
@@ -66,6 +62,7 @@ const TABLES: Record<string, () => string> = {
 const PAGES = [
   'README.md',
   'docs/events/README.md',
+  'examples/README.md',
   'docs/architecture.md',
   'docs/state-machine.md',
 ];
@@ -127,7 +124,18 @@ function render(name: string): string {
   return make();
 }
 
-function defaultOf(schema: z.ZodType): string {
+function settingsTable({ shape }: z.ZodObject): string {
+  const rows = Object.entries(shape).map(([name, schema]) => [
+    code(name),
+    defaultOf(schema),
+    schema.meta()?.description ?? '',
+  ]);
+  return table(['variable', 'default', 'meaning'], rows);
+}
+
+/** A default may be given before the text is taken apart. */
+function defaultOf(schema: z.core.$ZodType): string {
+  if (schema instanceof z.ZodPipe) return defaultOf(schema.def.in);
   return schema instanceof z.ZodDefault ? code(String(schema.def.defaultValue)) : '–';
 }
 

@@ -1,25 +1,15 @@
 import { http } from '@google-cloud/functions-framework';
 import type { CloudEvent } from 'cloudevents';
-import { z } from 'zod';
 
 import { messageOf } from '../../shared/errors.ts';
 import { createLog } from '../../shared/log.ts';
 import { readVariables, settingsOrExit } from '../../shared/settings.ts';
-import { logLevel } from '../../shared/variables.ts';
 import { subscriber } from '../subscriber.ts';
 import { LogFile } from './log-file.ts';
-
-const variables = z.object({
-  AUDIT_LOG_FILE: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('The file that keeps the stream; without it events go to stdout.'),
-  LOG_LEVEL: logLevel,
-});
+import { auditLogVariables } from './settings.ts';
 
 const { AUDIT_LOG_FILE: path, LOG_LEVEL: level } = settingsOrExit((env) =>
-  readVariables(variables, env),
+  readVariables(auditLogVariables, env),
 );
 const log = createLog('audit-log', { level, secrets: [] });
 const file = path === undefined ? undefined : await openOrExit(path);
