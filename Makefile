@@ -5,15 +5,16 @@ SHELL := /bin/bash
 NPM_READY := node_modules/.package-lock.json
 DOLT := .tools/bin/dolt
 PYTHON := .tools/python/.ready
+KUBERNETES := .tools/schemas/.ready
 BUILT := dist/.built
-SOURCES := $(shell find functions shared examples -name '*.ts') tsconfig.json tsconfig.build.json package.json
+SOURCES := $(shell find functions shared sources examples -name '*.ts') tools/bundle.ts tsconfig.json package.json
 
 .PHONY: help setup demo dev test proofs lint typecheck build docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: $(NPM_READY) $(DOLT) $(PYTHON) ## npm packages, a Dolt server's binary (about 3 minutes, once), a Python SDK to check against
+setup: $(NPM_READY) $(DOLT) $(PYTHON) $(KUBERNETES) ## all that the tests need: npm packages, Dolt (3 minutes, once), kustomize, a Python SDK
 
 demo: $(NPM_READY) $(DOLT) $(BUILT) ## see it work: beads go in, agents get them, events come out
 	@npm run --silent demo
@@ -58,6 +59,9 @@ $(NPM_READY): package.json package-lock.json
 $(DOLT): tools/go.mod tools/dolt.sh
 	@tools/dolt.sh
 	@touch -h $@
+
+$(KUBERNETES): tools/kubernetes/build.sh tools/kubernetes/schemas.ts tools/kubernetes/go.mod $(NPM_READY)
+	@tools/kubernetes/build.sh
 
 $(PYTHON): tools/requirements.txt tools/python.sh
 	@tools/python.sh

@@ -5,15 +5,16 @@ const REMEMBERED = 10_000;
 
 /** Handles each event once, by its source and id, as far as this process remembers. */
 export class Once {
-  /** Handled, or being handled; the oldest first. */
-  readonly #known = new Map<string, Promise<void>>();
+  /** The oldest first. */
+  readonly #handled = new Set<string>();
+  readonly #underWay = new Map<string, Promise<void>>();
 
   /** Takes an event for handled, for example one that an earlier process wrote down. */
   remember(event: Pick<CloudEvent, 'source' | 'id'>): void {
-    this.#known.set(keyOf(event), Promise.resolve());
-    for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= REMEMBERED) break;
-      this.#known.delete(oldest);
+    this.#handled.add(keyOf(event));
+    for (const oldest of this.#handled) {
+      if (this.#handled.size <= REMEMBERED) break;
+      this.#handled.delete(oldest);
     }
   }
 
@@ -26,19 +27,17 @@ export class Once {
     handle: () => Promise<void>,
   ): Promise<void> {
     const key = keyOf(event);
-    const known = this.#known.get(key);
-    if (known !== undefined) {
-      await known;
-      return;
+    if (this.#handled.has(key)) return;
+    let handling = this.#underWay.get(key);
+    if (handling === undefined) {
+      handling = handle();
+      this.#underWay.set(key, handling);
     }
-    const handling = handle();
-    this.#known.set(key, handling);
     try {
       await handling;
       this.remember(event);
-    } catch (error) {
-      this.#known.delete(key);
-      throw error;
+    } finally {
+      this.#underWay.delete(key);
     }
   }
 }

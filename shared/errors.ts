@@ -65,13 +65,16 @@ export function isOfOneBead(error: unknown): boolean {
   return error instanceof DatabaseStatementError || error instanceof TransitionContendedError;
 }
 
+/** The code of what nobody raised on purpose. */
+export const UNEXPECTED = 'UNEXPECTED';
+
 /**
  * What can be said of any thrown value, in one line.
  * @returns the stable code (`UNEXPECTED` for what nobody raised on purpose) and the message.
  */
 export function describeError(error: unknown): { code: string; message: string } {
   if (error instanceof OperatorError) return { code: error.code, message: error.message };
-  return { code: 'UNEXPECTED', message: messageOf(error) };
+  return { code: UNEXPECTED, message: messageOf(error) };
 }
 
 /** The message of whatever was thrown. */

@@ -39,7 +39,7 @@ export async function call({
     const answer = await request(url, {
       method,
       dispatcher: agent,
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(Math.ceil(timeoutMs)),
       ...(headers === undefined ? {} : { headers }),
       ...(body === undefined ? {} : { body }),
     });

@@ -37,8 +37,8 @@ export type Settings = Omit<
   'BEADS_DIR' | 'K_CE_OVERRIDES' | 'LOG_LEVEL' | `BEADS_DOLT_${string}`
 > & {
   database: DatabaseSettings;
-  /** Names the project in event sources: bd's `project_id`, or else the database. */
-  project: string;
+  /** Names the project in events, `/beads/<project>`: bd's `project_id`, or else the database. */
+  source: string;
   log: LogSettings;
   /** Extensions that a SinkBinding adds to every event. */
   eventExtensions: Record<string, string>;
@@ -79,7 +79,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     ...rest,
     database,
     log: { level: LOG_LEVEL, secrets: secretValues(variables, env) },
-    project: file.project_id ?? database.database,
+    source: `/beads/${encodeURIComponent(file.project_id ?? database.database)}`,
     eventExtensions: K_CE_OVERRIDES?.extensions ?? {},
   };
 }
@@ -95,6 +95,21 @@ export function readDispatchSettings(env: NodeJS.ProcessEnv): DispatchSettings {
     throw new SettingsError("BEADBOARD_URL is not set; it takes BeadBoard's base address");
   }
   return { ...settings, BEADBOARD_URL };
+}
+
+/**
+ * Reads the settings of `watch`, whose one purpose is to send wake-ups.
+ * @throws {SettingsError} as {@link readSettings}, or when `K_SINK` is missing.
+ */
+export function readWatchSettings(env: NodeJS.ProcessEnv): Settings & { K_SINK: string } {
+  const settings = readSettings(env);
+  const { K_SINK } = settings;
+  if (K_SINK === undefined) {
+    throw new SettingsError(
+      'K_SINK is not set; it takes where wake-ups go (a ContainerSource sets it)',
+    );
+  }
+  return { ...settings, K_SINK };
 }
 
 /** Ends the start with one line on stderr and exit code 1 when a setting is bad. */

@@ -5,9 +5,10 @@ import type { HttpFunction } from '@google-cloud/functions-framework';
 import { envelopeFrom, type Envelope } from './audit/envelope.ts';
 import { Relay } from './audit/relay.ts';
 import { Sink } from './audit/sink.ts';
+import { wakeUpEvent } from './audit/wake-up.ts';
 import type { BeadsDatabase } from './beads/beads.ts';
 import { readCloudEvent } from './cloud-event.ts';
-import { describeError, NotACloudEventError, TickIncompleteError } from './errors.ts';
+import { describeError, NotACloudEventError, UNEXPECTED, TickIncompleteError } from './errors.ts';
 import { holdSignals, isStopping } from './hold-signals.ts';
 import type { Logger } from './log.ts';
 import type { Settings } from './settings.ts';
@@ -26,8 +27,14 @@ export interface TickContext {
   isStopping(): boolean;
 }
 
-/** How many beads a tick did something with, by what it did; `errors` could not be written. */
-export type Counts = Readonly<Record<string, number>> & { readonly errors: number };
+/**
+ * How many beads a tick did something with, by what it did. `errors` could not be written; `leftOver` can
+ * be dispatched at once, by a tick that is asked for through the broker.
+ */
+export type Counts = Readonly<Record<string, number>> & {
+  readonly errors: number;
+  readonly leftOver: number;
+};
 
 export type Tick = (context: TickContext) => Promise<Counts>;
 
@@ -44,9 +51,7 @@ export function tickFunction(
   log: Logger,
   tick: Tick,
 ): HttpFunction {
-  const project = `/beads/${encodeURIComponent(settings.project)}`;
-  const sink =
-    settings.K_SINK === undefined ? undefined : new Sink(settings.K_SINK, settings.eventExtensions);
+  const sink = settings.K_SINK === undefined ? undefined : new Sink(settings.K_SINK);
   log.info(
     {
       database: settings.database.database,
@@ -68,7 +73,13 @@ export function tickFunction(
           log.info({ trigger: event.type }, 'paused: nothing is done');
         } else {
           const traceparent = traceOf(event['traceparent'] ?? request.headers['traceparent']);
-          const envelope = envelopeFrom({ project, function: name, traceparent });
+          const extensions = settings.eventExtensions;
+          const envelope = envelopeFrom({
+            project: settings.source,
+            function: name,
+            traceparent,
+            extensions,
+          });
           const openOutbox = () => database.openOutbox();
           const relay = new Relay({ sink, openOutbox, log });
           await runTick({ log, relay, envelope, traceparent, isStopping }, event.type);
@@ -77,7 +88,8 @@ export function tickFunction(
       } catch (error) {
         const { code, message } = describeError(error);
         const status = error instanceof NotACloudEventError ? 400 : 503;
-        response.status(status).json({ code, message });
+        const told = code === UNEXPECTED ? 'see the log' : message;
+        response.status(status).json({ code, message: told });
       }
     });
   };
@@ -89,10 +101,14 @@ export function tickFunction(
       await context.relay.settle();
       const durationMs = Math.round(performance.now() - startedAt);
       log.info({ ...counts, trigger, durationMs }, 'tick');
+      if (counts.leftOver > 0) {
+        const wakeUp = { reason: 'left', beads: counts.leftOver } as const;
+        await context.relay.ask(context.envelope(wakeUpEvent('dispatch.due.v1', wakeUp)));
+      }
       if (counts.errors > 0) throw new TickIncompleteError(counts.errors);
     } catch (error) {
       const { code, message } = describeError(error);
-      const stack = code === 'UNEXPECTED' && error instanceof Error ? { stack: error.stack } : {};
+      const stack = code === UNEXPECTED && error instanceof Error ? { stack: error.stack } : {};
       log.error({ code, trigger, ...stack }, message);
       await context.relay.settle();
       await context.relay.announce(
@@ -101,7 +117,8 @@ export function tickFunction(
           name: 'tick.failed.v1',
           subject: name,
           at: new Date(),
-          data: { function: name, code, message },
+          // What nobody foresaw may say anything; the log has it.
+          data: { function: name, code, message: code === UNEXPECTED ? 'see the log' : message },
         }),
       );
       throw error;

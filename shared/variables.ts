@@ -87,11 +87,15 @@ export const variables = z.object({
   AGENT_SERVICE_TOKEN: secret(text.optional(), 'Bearer token for the job states. From a Secret.'),
   K_SINK: httpUrl
     .optional()
-    .describe('Where events go. Set by a SinkBinding. Without it events are logged.'),
+    .describe(
+      'Where events go. Set by a SinkBinding. Without it events are kept in the outbox, and logged.',
+    ),
   K_CE_OVERRIDES: overrides
     .optional()
     .describe('Extra CloudEvent extensions as JSON. Set by a SinkBinding.'),
-  PAUSED: yesNo.default(false).describe('A tick answers 204 and does nothing.'),
+  PAUSED: yesNo
+    .default(false)
+    .describe('A tick answers 204 and does nothing; events that wait go on waiting.'),
   AGENT_ASSIGNEE: text.default('agent').describe('The assignee whose beads are dispatched.'),
   MAX_DISPATCHES_PER_TICK: whole(1, 1000)
     .default(10)

@@ -93,7 +93,7 @@ describe.each<Generation>([49, 32])('the outbox, on schema %s', (generation) => 
 
   it('reads what is unsent together with the beads, and writes nothing when there is nothing', async () => {
     await scene.use(async (beads) => {
-      expect((await beads.look()).hasUnsent).toBe(false);
+      expect((await beads.look()).unsentSince).toBeUndefined();
     });
     const before = await scene.tracker.sql('SELECT dolt_hashof_db() AS hash');
     await scene.dispatch();
@@ -104,7 +104,9 @@ describe.each<Generation>([49, 32])('the outbox, on schema %s', (generation) => 
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     await scene.dispatch();
     await scene.use(async (beads) => {
-      expect((await beads.look()).hasUnsent).toBe(true);
+      const { now, unsentSince } = await beads.look();
+      expect(unsentSince?.getTime()).toBeGreaterThan(now.getTime() - 60_000);
+      expect(unsentSince?.getTime()).toBeLessThanOrEqual(now.getTime());
     });
   });
 

@@ -10,6 +10,7 @@ import { EVENT_DATA, TYPE_PREFIX } from '../shared/audit/event-types.ts';
 import { TRANSITIONS } from '../shared/beads/state-machine.ts';
 import { variables } from '../shared/variables.ts';
 import { eventFiles } from './event-docs.ts';
+import { settingsManifest } from './settings-manifest.ts';
 
 /**
  * Writes the parts of the docs that say what the code says, between `<!-- generated: NAME -->` and
@@ -81,7 +82,9 @@ for (const page of PAGES) {
   drifted.push(page);
   if (!check) writeFileSync(path, after);
 }
-for (const [file, content] of eventFiles()) {
+const files = eventFiles();
+files.set('knative/base/3-settings.yaml', settingsManifest());
+for (const [file, content] of files) {
   const path = join(ROOT, file);
   const after = await format(content, { filepath: path, printWidth: 100, singleQuote: true });
   if (existsSync(path) && readFileSync(path, 'utf8') === after) continue;
@@ -90,7 +93,7 @@ for (const [file, content] of eventFiles()) {
 }
 for (const name of readdirSync(join(ROOT, 'docs/events'))) {
   const file = `docs/events/${name}`;
-  if (name === 'README.md' || eventFiles().has(file)) continue;
+  if (name === 'README.md' || files.has(file)) continue;
   drifted.push(`${file} (belongs to no event)`);
   if (!check) rmSync(join(ROOT, file));
 }

@@ -27,7 +27,7 @@ export function eventFiles(): Map<string, string> {
   }
   files.set('docs/events/asyncapi.yaml', commented(stringify(asyncApi(), { lineWidth: 100 })));
   files.set(
-    'knative/5-event-types.yaml',
+    'knative/base/7-event-types.yaml',
     commented(EVENT_NAMES.map((name) => stringify(eventTypeOf(name))).join('---\n')),
   );
   return files;
@@ -62,13 +62,17 @@ function schemaOf(name: EventName): object {
 /** The whole event in JSON format, made by what makes the real ones. */
 function exampleOf(name: EventName): unknown {
   const example = exampleFact(name);
+  const { data } = example;
+  const isWakeUp = name.endsWith('.due.v1');
   const envelope = envelopeFrom({
     project: '/beads/code',
-    function: 'dispatch',
+    function: isWakeUp ? 'watch' : 'dispatch',
     traceparent: TRACEPARENT,
+    extensions: {},
   });
   const id = `019aa53e-7c00-7000-8000-${String(EVENT_NAMES.indexOf(name) + 1).padStart(12, '0')}`;
-  const subject = 'bead' in example.data ? example.data.bead.id : example.data.function;
+  const [owner = name] = name.split('.');
+  const subject = 'bead' in data ? data.bead.id : 'function' in data ? data.function : owner;
   return JSON.parse(envelope({ ...example, id, subject, at: new Date(example.at) }));
 }
 
@@ -114,6 +118,10 @@ function asyncApi(): object {
         'reap',
         'The reaper blocks what stalls and gives back what was never posted.',
       ),
+      watch: {
+        ...operation('watch', 'The source asks the functions for ticks.'),
+        messages: EVENT_NAMES.filter((name) => name.endsWith('.due.v1')).map(ref),
+      },
     },
     components: {
       messages: Object.fromEntries(EVENT_NAMES.map((name) => [name, messageOf(name)])),
@@ -144,8 +152,10 @@ function headers(): object {
     'ce-specversion': text('The version of CloudEvents.', { const: '1.0' }),
     'ce-id': text("Unique; of a bead's event the id of its row in bd's `events`."),
     'ce-type': text('The type, with its version.', { enum: EVENT_NAMES.map(typeOf) }),
-    'ce-source': text('`/beads/<project>/dispatch` or `…/reap`.', { format: 'uri-reference' }),
-    'ce-subject': text("The bead's id; of `tick.failed.v1` the function's name."),
+    'ce-source': text('`/beads/<project>/dispatch`, `…/reap` or `…/watch`.', {
+      format: 'uri-reference',
+    }),
+    'ce-subject': text("The bead's id; of `tick.failed.v1` and of wake-ups the function's name."),
     'ce-time': text('When it happened, by the database’s clock, in UTC.', { format: 'date-time' }),
     'ce-dataschema': text('Ends in the name of the schema’s file.', { format: 'uri' }),
     'ce-partitionkey': text('The subject again: Kafka keeps the order of what has the same key.'),

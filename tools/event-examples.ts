@@ -62,4 +62,14 @@ export const EXAMPLES: readonly (Fact & { at: string })[] = [
         'database code on dolt.beads:3306 does not answer: connect ECONNREFUSED. Check that the Dolt server runs, that it can be reached from here, and BEADS_DOLT_SERVER_TLS.',
     },
   },
+  {
+    name: 'dispatch.due.v1',
+    at: '2026-11-21T07:30:00.120Z',
+    data: { reason: 'changed', beads: 1 },
+  },
+  {
+    name: 'reap.due.v1',
+    at: '2026-11-21T08:01:00.702Z',
+    data: { reason: 'changed', beads: 1 },
+  },
 ];

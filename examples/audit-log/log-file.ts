@@ -14,14 +14,20 @@ const line = z.object({ source: z.string(), id: z.string() });
 export class LogFile {
   readonly #file: FileHandle;
   readonly #once: Once;
+  /** Bytes of whole lines that are on the disk. */
+  #size: number;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(file: FileHandle, once: Once) {
+  private constructor(file: FileHandle, size: number, once: Once) {
     this.#file = file;
+    this.#size = size;
     this.#once = once;
   }
 
-  /** Opens or creates it; what it has is read, so that nothing is written a second time. */
+  /**
+   * Opens or creates it; what it has is read, so that its newest events are not written a second time. Half
+   * a line, which a process leaves that dies while it writes, is cut off: that event comes again.
+   */
   static async open(path: string): Promise<LogFile> {
     const file = await open(path, 'a+');
     const once = new Once();
@@ -29,28 +35,44 @@ export class LogFile {
       const parsed = line.safeParse(parseJson(text));
       if (parsed.success) once.remember(parsed.data);
     }
-    const { size } = await file.stat();
-    if (size > 0) {
-      const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
-      // A process that died while it wrote left half a line; that event comes again.
-      if (buffer.toString() !== '\n') await file.appendFile('\n');
-    }
-    return new LogFile(file, once);
+    const size = await sizeOfWholeLines(file);
+    await file.truncate(size);
+    return new LogFile(file, size, once);
   }
 
-  /** Appends an event that is not there yet; when this returns it is on the disk. */
+  /**
+   * Appends an event that is not there yet; when this returns it is on the disk.
+   * @throws when it cannot be written; the file is then as it was.
+   */
   async append(event: CloudEvent<unknown>): Promise<void> {
     await this.#once.handle(event, async () => {
-      const writing = this.#writeAfter(this.#last, `${JSON.stringify(event)}\n`);
+      const writing = this.#writeAfter(this.#last, Buffer.from(`${JSON.stringify(event)}\n`));
       this.#last = writing.catch(() => undefined);
       await writing;
     });
   }
 
   /** One line after the other, so that none ends up within another. */
-  async #writeAfter(last: Promise<unknown>, text: string): Promise<void> {
+  async #writeAfter(last: Promise<unknown>, bytes: Buffer): Promise<void> {
     await last;
-    await this.#file.appendFile(text);
-    await this.#file.datasync();
+    try {
+      await this.#file.appendFile(bytes);
+      await this.#file.datasync();
+      this.#size += bytes.length;
+    } catch (error) {
+      await this.#file.truncate(this.#size);
+      throw error;
+    }
   }
+}
+
+async function sizeOfWholeLines(file: FileHandle): Promise<number> {
+  const chunk = Buffer.alloc(64 * 1024);
+  for (let end = (await file.stat()).size; end > 0; end -= Math.min(end, chunk.length)) {
+    const start = Math.max(0, end - chunk.length);
+    const { bytesRead } = await file.read(chunk, 0, end - start, start);
+    const newline = chunk.lastIndexOf('\n', bytesRead - 1);
+    if (newline !== -1 && newline < bytesRead) return start + newline + 1;
+  }
+  return 0;
 }

@@ -67,6 +67,11 @@ export function messageOf(fact: Fact): Message {
       const { bead, reason } = fact.data;
       return calm(`${bead.id} is open again`, `${bead.title}\nBecause ${reason}.`);
     }
+    case 'dispatch.due.v1':
+    case 'reap.due.v1': {
+      const { beads } = fact.data;
+      return calm('Something is to be done', `Beads that wait for it: ${beads}.`);
+    }
     case 'tick.failed.v1': {
       const { function: name, code, message } = fact.data;
       return urgent(`${name} could not do its work: ${code}`, message);

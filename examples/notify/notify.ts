@@ -11,6 +11,9 @@ import { send } from './webhook.ts';
 /** A tick fails every few minutes while its cause lasts; a person wants to hear of that once an hour. */
 const SAME_FAILURE_MS = 3_600_000;
 
+/** An outbox that had no sink for months brings all of them at once; nobody wants to be told then. */
+const OLD_NEWS_MS = 24 * 3_600_000;
+
 /** Makes a message of each event that is asked for, once. */
 export function notifier(settings: NotifySettings, log: Logger) {
   const once = new Once();
@@ -19,6 +22,11 @@ export function notifier(settings: NotifySettings, log: Logger) {
   return async (event: CloudEvent<unknown>, data: unknown): Promise<void> => {
     const name = settings.NOTIFY_EVENTS.find((each) => typeOf(each) === event.type);
     if (name === undefined) return;
+    const ageMs = Date.now() - Date.parse(event.time ?? '');
+    if (ageMs > OLD_NEWS_MS) {
+      log.info({ id: event.id, type: event.type, time: event.time }, 'too old to tell anybody');
+      return;
+    }
     const fact = { name, data };
     if (!isFact(fact)) throw new UnusableEventError(`its data is not as ${name} says`);
     await once.handle(event, async () => {

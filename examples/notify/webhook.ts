@@ -11,7 +11,7 @@ type Target = Pick<NotifySettings, 'NOTIFY_URL' | 'NOTIFY_FORMAT' | 'NOTIFY_TOKE
 
 /**
  * Sends one message.
- * @throws when it was not taken; the message never holds the address, which is a secret.
+ * @throws when it was not taken; the message never holds the path or the token, which are secrets.
  */
 export async function send(
   message: Message,

@@ -2,6 +2,7 @@ import { backOffMs } from '../../shared/beads/back-off.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { Candidate, Look } from '../../shared/beads/look.ts';
 import type { RetryPolicy } from '../../shared/beads/transitions.ts';
+import type { Settings } from '../../shared/settings.ts';
 import { breakerOf, type BreakerState } from './breaker.ts';
 
 /**
@@ -14,6 +15,18 @@ export interface Policy {
   maxDispatchesPerTick: number;
   /** `undefined`: no bound. */
   maxInFlight: number | undefined;
+}
+
+/** @returns the policy that the settings ask for. */
+export function policyOf(settings: Settings): Policy {
+  return {
+    retry: {
+      maxAttempts: settings.MAX_ATTEMPTS,
+      backOff: { baseMs: settings.RETRY_BASE_MS, maxMs: settings.RETRY_MAX_MS },
+    },
+    maxDispatchesPerTick: settings.MAX_DISPATCHES_PER_TICK,
+    maxInFlight: settings.MAX_IN_FLIGHT,
+  };
 }
 
 /** A bead to dispatch, and which attempt that is. */

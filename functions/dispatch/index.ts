@@ -6,6 +6,7 @@ import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { createLog } from '../../shared/log.ts';
 import { readDispatchSettings, settingsOrExit } from '../../shared/settings.ts';
 import { tickFunction } from '../../shared/tick-function.ts';
+import { policyOf } from './decide.ts';
 import { dispatchTick } from './tick.ts';
 
 const settings = settingsOrExit(readDispatchSettings);
@@ -15,14 +16,7 @@ const parts = {
   database,
   beadboard: new BeadBoard(settings.BEADBOARD_URL, settings.DISPATCH_TIMEOUT_MS),
   agentService: AgentService.of(settings, log),
-  policy: {
-    retry: {
-      maxAttempts: settings.MAX_ATTEMPTS,
-      backOff: { baseMs: settings.RETRY_BASE_MS, maxMs: settings.RETRY_MAX_MS },
-    },
-    maxDispatchesPerTick: settings.MAX_DISPATCHES_PER_TICK,
-    maxInFlight: settings.MAX_IN_FLIGHT,
-  },
+  policy: policyOf(settings),
   tickTimeoutMs: settings.TICK_TIMEOUT_MS,
 };
 

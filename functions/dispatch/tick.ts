@@ -16,7 +16,7 @@ export interface DispatchParts {
 }
 
 export type DispatchCounts = Record<
-  HandOver | 'eligible' | 'left' | 'released' | 'orphaned' | 'errors',
+  HandOver | 'eligible' | 'left' | 'leftOver' | 'released' | 'orphaned' | 'errors',
   number
 >;
 
@@ -40,13 +40,14 @@ export async function dispatchTick(
   const deadline = performance.now() + tickTimeoutMs;
   return await database.use(context.envelope, async (beads) => {
     let seen = await beads.look();
-    if (seen.hasUnsent) context.relay.report();
+    if (seen.unsentSince !== undefined) context.relay.report();
     const settled = await settleOrphans(beads, seen.inProgress, context);
     let decision = decide(seen, policy);
     report(decision, context);
     const counts = {
       eligible: decision.eligible.length,
       left: decision.left.length,
+      leftOver: 0,
       dispatched: 0,
       failed: 0,
       busy: 0,
@@ -60,11 +61,13 @@ export async function dispatchTick(
     const tried = new Set<string>();
     let misses = 0;
     for (;;) {
-      const next = decision.eligible.find(({ bead }) => !tried.has(bead.id));
+      const waiting = decision.eligible.filter(({ bead }) => !tried.has(bead.id));
+      const [next] = waiting;
       if (next === undefined) break;
       const stop = await whyStop();
       if (stop !== undefined) {
         context.log.info({ reason: stop, waiting: next.bead.id }, 'no further bead is taken');
+        if (TICK_IS_OVER.has(stop)) counts.leftOver = waiting.length;
         break;
       }
       tried.add(next.bead.id);
@@ -78,8 +81,11 @@ export async function dispatchTick(
 
     async function whyStop(): Promise<string | undefined> {
       if (context.isStopping()) return 'the process is told to end';
-      if (performance.now() > deadline) return "the tick's time is over";
-      if (counts.dispatched + counts.unconfirmed >= room) return 'there is no more room';
+      const taken = counts.dispatched + counts.unconfirmed;
+      if (taken > 0 && performance.now() > deadline) return TIME_IS_OVER;
+      if (performance.now() > deadline) return 'the time was over before the first bead';
+      if (taken >= policy.maxDispatchesPerTick) return ENOUGH;
+      if (taken >= room) return 'there is no more room';
       // Other ticks may have taken some since.
       if (roomFor(policy, seen.inProgress.length, undefined) === 0)
         return 'MAX_IN_FLIGHT is reached';
@@ -89,6 +95,11 @@ export async function dispatchTick(
     }
   });
 }
+
+const TIME_IS_OVER = "the tick's time is over";
+const ENOUGH = 'MAX_DISPATCHES_PER_TICK is reached';
+/** What ends a tick although more could be done at once; it has done something, so that this ends, too. */
+const TICK_IS_OVER: ReadonlySet<string> = new Set([TIME_IS_OVER, ENOUGH]);
 
 /** An agent service that is configured and does not answer has no room. */
 async function readRoom(

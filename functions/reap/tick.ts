@@ -14,7 +14,7 @@ export interface ReapParts {
 }
 
 export type ReapCounts = Record<
-  'inProgress' | 'blocked' | 'left' | 'released' | 'orphaned' | 'errors',
+  'inProgress' | 'blocked' | 'left' | 'leftOver' | 'released' | 'orphaned' | 'errors',
   number
 >;
 
@@ -32,12 +32,13 @@ export async function reapTick(
 ): Promise<ReapCounts> {
   const { log, relay } = context;
   return await database.use(context.envelope, async (beads) => {
-    const { inProgress, bad, now, hasUnsent } = await beads.look();
-    if (hasUnsent) relay.report();
+    const { inProgress, bad, now, unsentSince } = await beads.look();
+    if (unsentSince !== undefined) relay.report();
     for (const { id, problem } of bad) log.warn({ bead: id, problem }, 'bad row');
 
     const settled = await settleOrphans(beads, inProgress, context);
-    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, ...settled };
+    const leftOver = settled.released;
+    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, leftOver, ...settled };
     const evidence = evidenceFrom(agentService);
     for (const bead of inProgress) {
       if (context.isStopping()) break;

@@ -15,7 +15,7 @@ const health = z.object({
   capacity: z.int().min(0),
 });
 const missing = z.object({ detail: z.string().regex(/job not found/i) });
-const job = z.object({ status: z.string().min(1) });
+const job = z.object({ status: z.string().regex(/^[\w.-]{1,64}$/) });
 
 /** In the service's own words, for example `running` or `completed`; and {@link LOST}. */
 export type JobState = string;

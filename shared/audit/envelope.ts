@@ -11,21 +11,25 @@ export interface Origin {
   function: string;
   /** W3C trace context of the tick. */
   traceparent: string;
+  /** Extensions of a SinkBinding, put on every event. */
+  extensions: Readonly<Record<string, string>>;
 }
 
 /**
  * @returns an envelope whose result is a CloudEvent 1.0 in JSON format. It is made in the transition's
  *   transaction, so that every delivery of one event is the same to the last byte.
  */
-export function envelopeFrom({ project, function: tick, traceparent }: Origin): Envelope {
+export function envelopeFrom(origin: Origin): Envelope {
+  const { project, function: tick, traceparent, extensions } = origin;
   return ({ id, name, subject, at, data }) => {
     // A dispatch tick may settle what is the reaper's; the event says who stands behind it.
-    const [owner = tick] = name.split('.');
+    const owner = 'bead' in data ? name.split('.')[0] : tick;
     return JSON.stringify({
+      ...extensions,
       specversion: '1.0',
       id,
       type: typeOf(name),
-      source: `${project}/${owner === 'tick' ? tick : owner}`,
+      source: `${project}/${owner}`,
       subject,
       time: at.toISOString(),
       datacontenttype: 'application/json',

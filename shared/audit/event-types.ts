@@ -36,6 +36,15 @@ const doubt = z
 export type FailureReason = z.output<typeof failure>;
 export type DoubtReason = z.output<typeof doubt>;
 
+const due = {
+  reason: z
+    .enum(['changed', 'waiting', 'left'])
+    .describe(
+      'changed: beads became ready, or room became free. waiting: they still are, so it is asked again, more and more rarely. left: a tick ended with work left.',
+    ),
+  beads: z.int().min(0).describe('How many beads there are to do something with.'),
+};
+
 export const EVENT_DATA = {
   'dispatch.claimed.v1': z
     .object({ bead, attempt })
@@ -88,6 +97,8 @@ export const EVENT_DATA = {
       message: z.string().describe('What an operator should look at.'),
     })
     .describe('A tick could not look or could not finish.'),
+  'dispatch.due.v1': z.object(due).describe('There is something to dispatch: a tick is asked for.'),
+  'reap.due.v1': z.object(due).describe('There is something to reap: a tick is asked for.'),
 } as const satisfies Record<string, z.ZodObject>;
 
 export type EventName = keyof typeof EVENT_DATA;

@@ -1,6 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { z } from 'zod';
 
-import { messageOf } from '../errors.ts';
+import { DatabaseUnreachableError, describeError } from '../errors.ts';
 import type { Outbox, UnsentEvent } from '../beads/outbox.ts';
 import { parseJson } from '../json.ts';
 import type { Logger } from '../log.ts';
@@ -15,17 +17,22 @@ import type { Sink } from './sink.ts';
 
 /** Long enough for a broker that waits for its subscribers; a sink that hangs costs this once a tick. */
 const SEND_TIMEOUT_MS = 5_000;
-/** How long a tick that is done otherwise goes on sending; with it the longest one stays within the
- * Service's time-out. */
+/** How long a tick that is done otherwise goes on sending. */
 const SETTLE_TIMEOUT_MS = 15_000;
+/** After this it does not even wait for what is under way, such as a database that stalls. With it the
+ * longest tick stays within the Service's time-out. */
+const ABANDON_TIMEOUT_MS = 20_000;
 /** Events read at once, and so the most that are sent a second time after a crash. */
 const BATCH = 100;
 /** Beads whose events are sent at the same time; a broker takes them in parallel. */
 const LANES = 8;
-/** One bead's event may be at fault; when those of so many are refused, the sink is. */
-const REFUSALS_THAT_END_IT = 3;
-/** A relay that leaves events lying for so long does not run any more, whatever its lock says. */
-const STALE_LOCK_MS = 60_000;
+/** One bead's event may be at fault; when so many are refused in a row, the sink is. */
+const REFUSALS_THAT_END_IT = 20;
+/**
+ * A relay that leaves events lying for so long may not run any more, although the server still keeps its
+ * lock. If it does after all, and is only late, some are sent twice.
+ */
+const STALE_LOCK_MS = 600_000;
 
 type OutboxOfRelay = Pick<Outbox, 'take' | 'giveBack' | 'read' | 'remove' | 'close'>;
 
@@ -45,6 +52,7 @@ export class Relay {
   #isWanted = false;
   /** This tick sends no more. */
   #hasEnded = false;
+  /** Since something was taken. */
   #refusals = 0;
   /** Nothing is sent after this (`performance.now()`). */
   #deadline = Number.POSITIVE_INFINITY;
@@ -76,10 +84,18 @@ export class Relay {
     if (delivery?.kind !== 'taken') this.#log(event, 'the event is not sent, only logged');
   }
 
+  /** Sends a wake-up; one that gets lost costs the time to the next tick, and is not worth a word. */
+  async ask(event: string): Promise<void> {
+    if (!this.#hasEnded) await this.#parts.sink?.deliver(event, SEND_TIMEOUT_MS);
+  }
+
   /** Waits, for a while, until all is sent, and lets the connection go. */
   async settle(): Promise<void> {
     this.#deadline = performance.now() + SETTLE_TIMEOUT_MS;
-    await this.#working;
+    const done = new AbortController();
+    const patience = pause(ABANDON_TIMEOUT_MS, undefined, { signal: done.signal });
+    await Promise.race([this.#working, patience.catch(() => undefined)]);
+    done.abort();
     this.#close();
   }
 
@@ -90,24 +106,31 @@ export class Relay {
       this.#outbox ??= await this.#parts.openOutbox();
       await this.#drain(this.#outbox, sink);
     } catch (error) {
-      // The database may be back when the tick reports the next time.
-      this.#parts.log.warn({ problem: messageOf(error) }, 'the outbox cannot be read now');
       this.#close();
+      // The database may be back when the tick reports the next time.
+      const { code, message } = describeError(error);
+      this.#parts.log.warn({ code, problem: message }, 'the outbox cannot be used now');
+      if (!(error instanceof DatabaseUnreachableError)) this.#hasEnded = true;
     }
   }
 
   async #drain(outbox: OutboxOfRelay, sink: Sink): Promise<void> {
     const isAlone = await outbox.take();
-    for (;;) {
+    while (performance.now() < this.#deadline) {
       const unsent = (await outbox.read(BATCH + this.#left.keys.size))
         .filter(({ key }) => !this.#left.keys.has(key))
         .map(addressed);
       const [oldest] = unsent;
       if (oldest === undefined || this.#hasEnded) break;
-      if (!isAlone && !(oldest.ageMs >= STALE_LOCK_MS)) break;
+      if (!isAlone && oldest.ageMs < STALE_LOCK_MS) {
+        this.#parts.log.info({ oldestMs: oldest.ageMs }, 'another relay sends the events');
+        break;
+      }
       const taken = await this.#send(unsent, sink);
-      for (const { key } of unsent) if (!taken.has(key)) this.#left.keys.add(key);
+      // Also what was taken: if it cannot be removed, it is not sent again in this tick.
+      for (const { key } of unsent) this.#left.keys.add(key);
       await outbox.remove([...taken]);
+      for (const key of taken) this.#left.keys.delete(key);
     }
     if (isAlone) await outbox.giveBack();
   }
@@ -127,7 +150,7 @@ export class Relay {
     return taken;
   }
 
-  async #isTaken({ bead, event }: Addressed, sink: Sink): Promise<boolean> {
+  async #isTaken({ key, bead, event }: Addressed, sink: Sink): Promise<boolean> {
     if (this.#hasEnded || this.#left.beads.has(bead)) return false;
     const timeoutMs = Math.min(SEND_TIMEOUT_MS, this.#deadline - performance.now());
     if (timeoutMs <= 0) {
@@ -135,14 +158,17 @@ export class Relay {
       return false;
     }
     const delivery = await sink.deliver(event, timeoutMs);
-    if (delivery.kind === 'taken') return true;
+    if (delivery.kind === 'taken') {
+      this.#refusals = 0;
+      return true;
+    }
     if (delivery.kind === 'away') {
       this.#end(delivery.problem);
       return false;
     }
     this.#left.beads.add(bead);
     this.#refusals += 1;
-    this.#log(event, `the sink refuses an event (${delivery.problem}); it stays in the outbox`);
+    this.#log(event, `the sink refuses an event (${delivery.problem}); it stays as ${key}`);
     if (this.#refusals >= REFUSALS_THAT_END_IT) this.#end('it refuses one event after the other');
     return false;
   }
@@ -166,15 +192,12 @@ export class Relay {
 /** An event in the outbox, and what the relay needs to know of it. */
 interface Addressed extends UnsentEvent {
   bead: string;
-  ageMs: number;
 }
 
-const head = z.object({ subject: z.string(), time: z.iso.datetime() });
+const head = z.object({ subject: z.string() });
 
 /** What is no event at all is alone in its lane, where the sink will refuse it. */
 function addressed(unsent: UnsentEvent): Addressed {
   const parsed = head.safeParse(parseJson(unsent.event));
-  if (!parsed.success) return { ...unsent, bead: unsent.key, ageMs: Number.NaN };
-  const { subject, time } = parsed.data;
-  return { ...unsent, bead: subject, ageMs: unsent.readAt.getTime() - Date.parse(time) };
+  return { ...unsent, bead: parsed.success ? parsed.data.subject : unsent.key };
 }

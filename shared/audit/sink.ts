@@ -11,18 +11,18 @@ export type Delivery =
   /** It takes nothing now: not there, hanging, failing, or not a sink at all. */
   | { kind: 'away'; problem: string };
 
-/** The answers that are about what was sent: bad request, too large, wrong type, not processable. */
-const ABOUT_THE_EVENT: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+/**
+ * The answers that may be about what was sent: bad request, too large, wrong type, not processable; and 500,
+ * with which a broker answers when one subscriber of an event failed and has no dead letter sink.
+ */
+const ABOUT_THE_EVENT: ReadonlySet<number> = new Set([400, 413, 415, 422, 431, 500]);
 
 /** Where a SinkBinding says that events go: a broker's ingress, as a rule. */
 export class Sink {
   readonly #url: string;
-  readonly #extensions: Readonly<Record<string, string>>;
 
-  /** @param extensions a SinkBinding's, put on every event that does not have them. */
-  constructor(url: string, extensions: Readonly<Record<string, string>>) {
+  constructor(url: string) {
     this.#url = url;
-    this.#extensions = extensions;
   }
 
   /**
@@ -34,7 +34,7 @@ export class Sink {
     let message: ReturnType<typeof HTTP.binary>;
     try {
       const attributes: object = JSON.parse(event);
-      message = HTTP.binary(new CloudEvent({ ...this.#extensions, ...attributes }));
+      message = HTTP.binary(new CloudEvent({ ...attributes }));
     } catch (error) {
       return { kind: 'refused', problem: `what is recorded is no CloudEvent: ${messageOf(error)}` };
     }

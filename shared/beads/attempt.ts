@@ -6,7 +6,7 @@ import { BEAD_EXPRESSIONS, parseBead } from './bead.ts';
 import { FORBIDDEN, intentKey } from './intent.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { appendNote } from './notes.ts';
-import { outboxKey } from './outbox.ts';
+import { NEWEST_KEY_SQL, outboxKeys } from './outbox.ts';
 import { NEWER_COLUMN, tooNew, type Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 import { formatStep, STEP_KEY } from './step.ts';
@@ -21,7 +21,8 @@ import type { Change, Outcome, Transition } from './transition.ts';
 const DISTINCT_MS = 1_000;
 
 const READ_SQL = `
-  SELECT *, ${BEAD_EXPRESSIONS}, UTC_TIMESTAMP(6) AS server_time FROM issues WHERE id = ?`;
+  SELECT *, ${BEAD_EXPRESSIONS}, UTC_TIMESTAMP(6) AS server_time, ${NEWEST_KEY_SQL} AS newest_key
+    FROM issues WHERE id = ?`;
 const LABELS_SQL = 'SELECT label FROM labels WHERE issue_id = ? ORDER BY label';
 const UPDATE_SQL = `
   UPDATE issues
@@ -86,10 +87,14 @@ export class Attempt {
       step,
       beadId,
     ]);
+    const newestKey = row['newest_key'];
+    const keyOf = outboxKeys(
+      String(row['server_time']),
+      typeof newestKey === 'string' ? newestKey : null,
+    );
     for (const [index, { id, type, oldValue, newValue, event }] of entries.entries()) {
       await session.query(EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]);
-      const key = outboxKey(String(row['server_time']), index, id);
-      await session.query(INSERT_LOCAL_SQL, [key, event]);
+      await session.query(INSERT_LOCAL_SQL, [keyOf(index, id), event]);
     }
     if (intent !== undefined) {
       await ('forget' in intent

@@ -11,6 +11,10 @@ import { Session } from './session.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
 import type { Claim } from './transitions.ts';
 
+/** What is ready depends on the beads and, before bd kept `is_blocked`, on their dependencies. */
+const STATE_HASH_SQL = `
+  SELECT CONCAT(dolt_hashof_table('issues'), dolt_hashof_table('dependencies')) AS hash`;
+
 /**
  * The beads of one sentinel in one database. This folder is the only place that knows bd's tables;
  * a tick asks it for what it needs in the words of beads.
@@ -80,6 +84,12 @@ export class Beads {
       await this.#session.reconnect();
       return await look(this.#session, this.#schema, this.#sentinel);
     }
+  }
+
+  /** Changes with every write that may make a bead ready; as cheap as asking for nothing. */
+  async stateHash(): Promise<string> {
+    const [row] = await this.#session.query(STATE_HASH_SQL);
+    return String(row?.['hash']);
   }
 
   /** The one write. */

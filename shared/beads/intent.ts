@@ -19,7 +19,7 @@ const POSTING = 'posting';
 /** What a tick writes in place of an intent when it gives the bead back. */
 export const FORBIDDEN = 'released';
 
-/** The server's lock that a claimer holds for as long as it lives. At most 64 characters. */
+/** The server's lock that a claimer holds for as long as it lives. */
 export const claimLock = (token: string) => `beads-dispatch:${token}`;
 
 /**

@@ -7,7 +7,7 @@ import {
   type Failures,
   type Misses,
 } from './history.ts';
-import { HAS_UNSENT_SQL } from './outbox.ts';
+import { OLDEST_KEY_SQL, recordedAt } from './outbox.ts';
 import type { Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 import { fromSqlTime } from './time.ts';
@@ -38,8 +38,8 @@ export interface BadRow {
 export interface Look {
   /** The database's clock. */
   now: Date;
-  /** An event waits in the outbox. */
-  hasUnsent: boolean;
+  /** Since when an event has waited in the outbox; `undefined` when none does. */
+  unsentSince: Date | undefined;
   open: Candidate[];
   inProgress: Bead[];
   /** What failed last, over all beads; not read when no bead is open. */
@@ -51,6 +51,7 @@ export interface Look {
 /** @param sentinel the assignee whose beads are looked at. */
 export async function look(session: Session, schema: Schema, sentinel: string): Promise<Look> {
   const answer = await session.query(beadsSql(schema), [sentinel]);
+  const unsent = answer[0]?.['oldest_unsent'];
   const rows = answer.filter(({ id }) => id !== null);
   const beads: Bead[] = [];
   const bad: BadRow[] = [];
@@ -63,7 +64,7 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
   const open = beads.filter(({ status }) => status === 'open');
   return {
     now: fromSqlTime(String(answer[0]?.['server_time'])) ?? new Date(Number.NaN),
-    hasUnsent: Number(answer[0]?.['has_unsent']) === 1,
+    unsentSince: unsent === null || unsent === undefined ? undefined : recordedAt(String(unsent)),
     open: await withHistory(session, schema, open, blocked),
     misses: open.length === 0 ? NO_MISSES : await readMisses(session),
     inProgress: beads.filter(({ status }) => status === 'in_progress'),
@@ -74,9 +75,9 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
 /** One row even when there is no bead, so that one round trip tells of the outbox, too. */
 function beadsSql({ hasIsBlocked }: Schema): string {
   return `
-    SELECT server_time, has_unsent, ${BEAD_SELECT},
+    SELECT server_time, oldest_unsent, ${BEAD_SELECT},
            ${hasIsBlocked ? 'is_blocked' : 'NULL'} AS is_blocked
-      FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${HAS_UNSENT_SQL} AS has_unsent) tick
+      FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${OLDEST_KEY_SQL} AS oldest_unsent) tick
       LEFT JOIN issues ON assignee = ? AND status IN ('open', 'in_progress')
      ORDER BY priority, updated_at, id`;
 }

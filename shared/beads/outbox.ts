@@ -7,16 +7,22 @@ import { fromSqlTime } from './time.ts';
  * transition that it reports, and deleted when the sink has taken it (docs/decisions/0007).
  *
  * Its key is `beads-dispatch.outbox.<time>.<n>.<event id>`. The time is the server's, read in the
- * transaction, in microseconds: a bead's next transition begins after this one is committed, so that
- * the order of the keys is the order of what happened to a bead.
+ * transaction, in microseconds, and later than that of every event that waits: a bead's next transition
+ * begins after this one is committed, so that the order of the keys is the order of what happened to it.
  */
 const PREFIX = 'beads-dispatch.outbox.';
 /** The first key behind all of the outbox: `/` follows `.`. */
 const END = 'beads-dispatch.outbox/';
 
-/** SQL that is 1 when an event waits to be sent, else 0. */
-export const HAS_UNSENT_SQL = `
-  EXISTS (SELECT 1 FROM local_metadata WHERE \`key\` >= '${PREFIX}' AND \`key\` < '${END}')`;
+/** SQL for the keys of the newest and of the oldest event in the outbox; NULL when it is empty. */
+export const NEWEST_KEY_SQL = keySql('DESC');
+export const OLDEST_KEY_SQL = keySql('ASC');
+
+function keySql(order: 'ASC' | 'DESC'): string {
+  return `
+  (SELECT \`key\` FROM local_metadata WHERE \`key\` >= '${PREFIX}' AND \`key\` < '${END}'
+    ORDER BY \`key\` ${order} LIMIT 1)`;
+}
 
 const READ_SQL = `
   SELECT \`key\`, value, UTC_TIMESTAMP(6) AS server_time FROM local_metadata
@@ -28,18 +34,29 @@ export interface UnsentEvent {
   key: string;
   /** The CloudEvent, as JSON. */
   event: string;
-  /** By the server's clock. */
-  readAt: Date;
+  /** How long it has been there, by the server's clock. */
+  ageMs: number;
 }
 
 /**
- * @param serverTime `YYYY-MM-DD HH:MM:SS.ffffff`, in UTC, read in the transition's transaction.
- * @param index of the event among those of the transition.
+ * Makes the keys of one transition's events. Both parameters are read in the transition's transaction.
+ * @param serverTime `YYYY-MM-DD HH:MM:SS.ffffff`, in UTC.
+ * @param newestKey {@link NEWEST_KEY_SQL}: a clock that was set back must not put an event before those
+ *   that are there.
  */
-export function outboxKey(serverTime: string, index: number, eventId: string): string {
+export function outboxKeys(serverTime: string, newestKey: string | null) {
   const [seconds = '', fraction = ''] = serverTime.split('.');
-  const time = `${seconds.replaceAll(/\D/g, '')}${fraction.padEnd(6, '0')}`;
-  return `${PREFIX}${time}.${index}.${eventId}`;
+  const now = BigInt(`${seconds.replaceAll(/\D/g, '')}${fraction.padEnd(6, '0')}`);
+  const newest = BigInt(/\.(\d{20})\./.exec(newestKey ?? '')?.[1] ?? 0);
+  const time = now > newest ? now : newest + 1n;
+  return (index: number, eventId: string) => `${PREFIX}${time}.${index}.${eventId}`;
+}
+
+/** @returns when the event was recorded; long ago for a key that is not one of ours. */
+export function recordedAt(key: string): Date {
+  const digits = /\.(\d{14})(\d{3})\d{3}\./.exec(key);
+  const time = digits?.[1]?.replace(/(....)(..)(..)(..)(..)(..)/, '$1-$2-$3 $4:$5:$6');
+  return fromSqlTime(`${time}.${digits?.[2]}`) ?? new Date(0);
 }
 
 /** Long enough for a relay that is about to end; what it leaves is then ours to send. */
@@ -86,6 +103,7 @@ export class Outbox {
 }
 
 function unsentOf({ key, value, server_time }: Row): UnsentEvent {
-  const readAt = fromSqlTime(String(server_time)) ?? new Date(Number.NaN);
-  return { key: String(key), event: String(value), readAt };
+  const readAt = fromSqlTime(String(server_time))?.getTime() ?? Number.NaN;
+  const ageMs = readAt - recordedAt(String(key)).getTime();
+  return { key: String(key), event: String(value), ageMs };
 }

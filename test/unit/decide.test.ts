@@ -40,7 +40,7 @@ function candidate(fields: Partial<Bead> = {}, rest: Partial<Candidate> = {}): C
 }
 
 /** What decide does not look at. */
-const nothingElse = { inProgress: [], bad: [], hasUnsent: false };
+const nothingElse = { inProgress: [], bad: [], unsentSince: undefined };
 
 function decideOn(...open: Candidate[]) {
   return decide({ now, open, ...nothingElse, misses }, policy);

@@ -25,7 +25,7 @@ describe('settings', () => {
         database: 'code',
         tls: false,
       },
-      project: 'code',
+      source: '/beads/code',
       eventExtensions: {},
     });
   });

@@ -4,18 +4,13 @@ import { join } from 'node:path';
 import { freePort, WorldProcess } from './process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
 
-/** Where each function's source is. */
-const FOLDERS = {
-  dispatch: 'functions/dispatch',
-  reap: 'functions/reap',
-  notify: 'examples/notify',
-  'audit-log': 'examples/audit-log',
-} as const;
-export type FunctionName = keyof typeof FOLDERS;
+export type FunctionName = 'dispatch' | 'reap' | 'notify' | 'audit-log';
 
-/** A built function in a process of its own, under the functions-framework, as the image runs it. */
+/** The built file of a program, as the image runs it. */
+export const programFile = (name: string) => join(ROOT, 'dist', `${name}.mjs`);
+
+/** A built function in a process of its own, under the functions-framework. */
 export class FunctionProcess {
   readonly name: FunctionName;
   readonly url: string;
@@ -36,10 +31,12 @@ export class FunctionProcess {
     settings: Readonly<Record<string, string>>,
   ): Promise<FunctionProcess> {
     const port = await freePort();
-    const source = join(ROOT, 'dist', FOLDERS[name], 'index.js');
-    const args = [FRAMEWORK, `--source=${source}`, `--target=${name}`, '--signature-type=http'];
-    const env = { PATH: process.env['PATH'], PORT: String(port), ...settings };
-    const started = await WorldProcess.start(process.execPath, args, /URL: http/, { env });
+    // Only outside of production the framework says that it listens.
+    const about = { PATH: process.env['PATH'], PORT: String(port), NODE_ENV: 'test' };
+    const env = { ...about, ...settings };
+    const started = await WorldProcess.start(process.execPath, [programFile(name)], /URL: http/, {
+      env,
+    });
     return new FunctionProcess(name, `http://127.0.0.1:${port}`, started);
   }
 

@@ -49,6 +49,21 @@ export class WorldProcess {
     return started;
   }
 
+  /** Waits until what it printed matches. */
+  async until(pattern: RegExp): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (pattern.test(this.#output)) resolve();
+      };
+      this.#child.stdout?.on('data', look);
+      this.#child.stderr?.on('data', look);
+      this.#child.once('close', () => {
+        reject(new Error(`it ended without ${String(pattern)}:\n${this.#output}`));
+      });
+      look();
+    });
+  }
+
   /** Everything it printed so far. */
   get output(): string {
     return this.#output;

@@ -113,7 +113,7 @@ export class Scene {
 
   #envelope(name: string, traceparent: string) {
     const project = `/beads/${this.settings.database}`;
-    return envelopeFrom({ project, function: name, traceparent });
+    return envelopeFrom({ project, function: name, traceparent, extensions: {} });
   }
 
   async #tick<T>(name: string, run: (context: Parameters<typeof dispatchTick>[1]) => Promise<T>) {
@@ -121,7 +121,7 @@ export class Scene {
     const log = pino({ level: 'debug' }, lines);
     const traceparent = traceOf(undefined);
     const envelope = this.#envelope(name, traceparent);
-    const sink = new Sink(this.sink.url, {});
+    const sink = new Sink(this.sink.url);
     const relay = new Relay({ sink, openOutbox: () => this.database.openOutbox(), log });
     try {
       return await run({ log, relay, envelope, traceparent, isStopping: () => false });

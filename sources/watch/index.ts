@@ -1,0 +1,34 @@
+import { policyOf } from '../../functions/dispatch/decide.ts';
+import { envelopeFrom } from '../../shared/audit/envelope.ts';
+import { Sink } from '../../shared/audit/sink.ts';
+import { BeadsDatabase } from '../../shared/beads/beads.ts';
+import { createLog } from '../../shared/log.ts';
+import { readWatchSettings, settingsOrExit } from '../../shared/settings.ts';
+import { traceOf } from '../../shared/trace.ts';
+import { watch } from './watch.ts';
+
+const settings = settingsOrExit(readWatchSettings);
+const log = createLog('watch', settings.log);
+const stop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+
+const { database, K_SINK, PAUSED } = settings;
+const about = { database: database.database, host: database.host, paused: PAUSED };
+log.info(about, `watch starts; wake-ups go to ${K_SINK}`);
+if (!PAUSED) {
+  await watch({
+    database: new BeadsDatabase(database, settings.AGENT_ASSIGNEE),
+    sink: new Sink(K_SINK),
+    envelope: envelopeFrom({
+      project: settings.source,
+      function: 'watch',
+      traceparent: traceOf(undefined),
+      extensions: settings.eventExtensions,
+    }),
+    policy: policyOf(settings),
+    reapAfterMinutes: settings.REAP_AFTER_MINUTES,
+    log,
+    signal: stop.signal,
+  });
+}
+process.exit(0);

@@ -1,0 +1,99 @@
+import { roomFor, type Decision, type Policy } from '../../functions/dispatch/decide.ts';
+import { ageMinutesOf, judge } from '../../functions/reap/judge.ts';
+import type { Look } from '../../shared/beads/look.ts';
+
+/**
+ * Whether a function is to be woken, and why. Pure: a wake-up is sent for a state of the beads that gives
+ * a function something to do, once; and again, more and more rarely, while that state stays.
+ */
+
+export type Reason =
+  /** The beads that could be taken, or those in progress, are not the same as at the last wake-up. */
+  | 'changed'
+  /** They are, and still nobody took them: BeadBoard may have been busy. */
+  | 'waiting';
+
+export interface WakeUp {
+  reason: Reason;
+  /** How many beads there are to do something with. */
+  beads: number;
+}
+
+/** What was last asked for, of one function. */
+export interface Asked {
+  /** The state of the beads it was asked for. */
+  state: string;
+  atMs: number;
+  /** How often for this state. */
+  times: number;
+}
+
+/** The first repetition; an agent that finishes closes its bead, which is a change of its own. */
+const FIRST_REPEAT_MS = 30_000;
+/** No repetition waits longer than an agent that was blind for a while should. */
+const LONGEST_REPEAT_MS = 600_000;
+/** An event that was not sent in this time is not being sent by the tick that recorded it. */
+const UNSENT_MS = 60_000;
+/** A claim that nobody has recorded an outcome of: its dispatcher has died, or hangs. */
+const ORPHAN_MINUTES = 1;
+
+/**
+ * @param asked what the dispatcher was last woken for; `undefined` when it was not yet.
+ * @param nowMs of a clock that only goes forward.
+ * @returns the wake-up and what to remember of it, or `undefined`.
+ */
+export function wakeDispatch(
+  look: Look,
+  decision: Decision,
+  policy: Policy,
+  asked: Asked | undefined,
+  nowMs: number,
+): (WakeUp & { asked: Asked }) | undefined {
+  const beads =
+    roomFor(policy, look.inProgress.length, undefined) === 0
+      ? []
+      : decision.eligible.map(({ bead }) => bead);
+  const orphans = look.inProgress.filter(
+    (bead) => bead.step?.name === 'claimed' && ageMinutesOf(bead, look.now) >= ORPHAN_MINUTES,
+  );
+  const due = [...beads, ...orphans];
+  const isLyingAround =
+    look.unsentSince !== undefined && look.now.getTime() - look.unsentSince.getTime() >= UNSENT_MS;
+  if (due.length === 0 && !isLyingAround) return undefined;
+  const state = [
+    ...due.map(({ id, updatedAt }) => `${id}@${updatedAt.getTime()}`),
+    // Room that an agent has left is a change, too.
+    ...look.inProgress.map(({ id }) => id),
+    ...(isLyingAround ? ['events'] : []),
+  ].join(' ');
+  return wake(state, due.length, asked, nowMs);
+}
+
+/** The same for the reaper: what is past its threshold by age alone. */
+export function wakeReap(
+  look: Look,
+  thresholdMinutes: number,
+  asked: Asked | undefined,
+  nowMs: number,
+): (WakeUp & { asked: Asked }) | undefined {
+  const stalled = look.inProgress.filter(
+    (bead) => judge(bead, undefined, look.now, thresholdMinutes).kind === 'block',
+  );
+  if (stalled.length === 0) return undefined;
+  const state = stalled.map(({ id, updatedAt }) => `${id}@${updatedAt.getTime()}`).join(' ');
+  return wake(state, stalled.length, asked, nowMs);
+}
+
+function wake(
+  state: string,
+  beads: number,
+  asked: Asked | undefined,
+  nowMs: number,
+): (WakeUp & { asked: Asked }) | undefined {
+  if (asked?.state !== state) {
+    return { reason: 'changed', beads, asked: { state, atMs: nowMs, times: 1 } };
+  }
+  const wait = Math.min(FIRST_REPEAT_MS * 2 ** Math.min(asked.times - 1, 10), LONGEST_REPEAT_MS);
+  if (nowMs - asked.atMs < wait) return undefined;
+  return { reason: 'waiting', beads, asked: { state, atMs: nowMs, times: asked.times + 1 } };
+}

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+
+import { decide, type Policy } from '../../functions/dispatch/decide.ts';
+import type { Bead } from '../../shared/beads/bead.ts';
+import { NO_FAILURES, NO_MISSES } from '../../shared/beads/history.ts';
+import type { Look } from '../../shared/beads/look.ts';
+import { wakeDispatch, wakeReap, type Asked } from '../../sources/watch/plan.ts';
+
+const now = new Date('2026-11-21T12:00:00Z');
+const policy: Policy = {
+  retry: { maxAttempts: 5, backOff: { baseMs: 120_000, maxMs: 1_800_000 } },
+  maxDispatchesPerTick: 10,
+  maxInFlight: undefined,
+};
+
+function bead(id: string, fields: Partial<Bead> = {}): Bead {
+  return {
+    id,
+    title: 'A bead',
+    status: 'open',
+    priority: 2,
+    type: 'task',
+    assignee: 'agent',
+    hasAcceptanceCriteria: true,
+    updatedAt: now,
+    deferUntil: undefined,
+    pinned: false,
+    ephemeral: false,
+    template: false,
+    step: undefined,
+    hasForeignMetadata: false,
+    notesBytes: 0,
+    job: undefined,
+    ...fields,
+  };
+}
+
+function seen(open: Bead[], inProgress: Bead[] = [], unsentSince?: Date): Look {
+  const candidates = open.map((each) => ({
+    bead: each,
+    waiting: undefined,
+    failures: NO_FAILURES,
+  }));
+  return { now, unsentSince, open: candidates, inProgress, misses: NO_MISSES, bad: [] };
+}
+
+const dispatchFor = (look: Look, asked?: Asked, nowMs = 0, with_: Partial<Policy> = {}) =>
+  wakeDispatch(look, decide(look, policy), { ...policy, ...with_ }, asked, nowMs);
+const minutesAgo = (minutes: number) => new Date(now.getTime() - minutes * 60_000);
+
+describe('the watch wakes the dispatcher', () => {
+  it('when beads are ready, and not when none is', () => {
+    expect(dispatchFor(seen([bead('a'), bead('b')]))).toMatchObject({
+      reason: 'changed',
+      beads: 2,
+    });
+    expect(dispatchFor(seen([]))).toBeUndefined();
+    expect(dispatchFor(seen([bead('a', { hasAcceptanceCriteria: false })]))).toBeUndefined();
+    expect(dispatchFor(seen([], [bead('a', { status: 'in_progress' })]))).toBeUndefined();
+  });
+
+  it('once for the same beads, and again more and more rarely while they wait', () => {
+    const look = seen([bead('a')]);
+    let asked: Asked | undefined;
+    const wokenAt: number[] = [];
+    for (let seconds = 0; seconds <= 3600; seconds += 1) {
+      const wakeUp = dispatchFor(look, asked, seconds * 1000);
+      if (wakeUp === undefined) continue;
+      asked = wakeUp.asked;
+      wokenAt.push(seconds);
+    }
+    expect(wokenAt).toEqual([0, 30, 90, 210, 450, 930, 1530, 2130, 2730, 3330]);
+  });
+
+  it('at once when another bead is ready, when one was touched, and when room became free', () => {
+    const working = bead('w', { status: 'in_progress' });
+    const { asked } = dispatchFor(seen([bead('a')], [working])) ?? {};
+    const again = (look: Look) => dispatchFor(look, asked, 1)?.reason;
+    expect(again(seen([bead('a')], [working]))).toBeUndefined();
+    expect(again(seen([bead('a'), bead('b')], [working]))).toBe('changed');
+    expect(again(seen([bead('a', { updatedAt: minutesAgo(1) })], [working]))).toBe('changed');
+    expect(again(seen([bead('a')]))).toBe('changed');
+  });
+
+  it('not when MAX_IN_FLIGHT leaves no room', () => {
+    const look = seen([bead('a')], [bead('w', { status: 'in_progress' })]);
+    expect(dispatchFor(look, undefined, 0, { maxInFlight: 1 })).toBeUndefined();
+    expect(dispatchFor(look, undefined, 0, { maxInFlight: 2 })).toBeDefined();
+  });
+
+  it('to settle what a dead one left, and to send what waits in the outbox', () => {
+    const step = { name: 'claimed', token: 't' } as const;
+    const claimed = (minutes: number) =>
+      seen([], [bead('a', { status: 'in_progress', step, updatedAt: minutesAgo(minutes) })]);
+    expect(dispatchFor(claimed(0))).toBeUndefined();
+    expect(dispatchFor(claimed(1))).toMatchObject({ beads: 1 });
+    expect(dispatchFor(seen([], [], now))).toBeUndefined();
+    expect(dispatchFor(seen([], [], minutesAgo(1)))).toMatchObject({ reason: 'changed', beads: 0 });
+  });
+});
+
+describe('the watch wakes the reaper', () => {
+  it('when a bead is past its threshold, once, and again while it stays', () => {
+    const stalled = (minutes: number) =>
+      seen([], [bead('a', { status: 'in_progress', updatedAt: minutesAgo(minutes) })]);
+    expect(wakeReap(stalled(30), 30, undefined, 0)).toBeUndefined();
+    const wakeUp = wakeReap(stalled(31), 30, undefined, 0);
+    expect(wakeUp).toMatchObject({ reason: 'changed', beads: 1 });
+    expect(wakeReap(stalled(31), 30, wakeUp?.asked, 29_999)).toBeUndefined();
+    expect(wakeReap(stalled(31), 30, wakeUp?.asked, 30_000)).toMatchObject({ reason: 'waiting' });
+  });
+});

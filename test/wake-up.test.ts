@@ -1,0 +1,159 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { BrokerStandIn } from './world/broker.ts';
+import { FunctionProcess, programFile } from './world/function.ts';
+import { WorldProcess } from './world/process.ts';
+import { Scene } from './world/scene.ts';
+
+/** The watch as a process, the broker's part of a stand-in, and the dispatcher behind its Trigger. */
+describe('a change in beads', () => {
+  let scene: Scene;
+  let dispatch: FunctionProcess;
+  let watch: WorldProcess | undefined;
+  let wakeUps: string[];
+  beforeEach(async () => {
+    scene = await Scene.open();
+    // It may only look.
+    await scene.tracker.sql("CREATE USER IF NOT EXISTS 'watch'@'%'");
+    await scene.tracker.sql(`GRANT SELECT ON ${scene.settings.database}.* TO 'watch'@'%'`);
+    dispatch = await FunctionProcess.start('dispatch', variables());
+    const broker = new BrokerStandIn();
+    const filter = ({ type }: { type: string }) => type === 'io.beads.dispatch.due.v1';
+    broker.triggers.push({ url: dispatch.url, filter });
+    wakeUps = [];
+    scene.sink.onTaken = async (event, exchange) => {
+      if (event.type.endsWith('.due.v1')) wakeUps.push(JSON.stringify(event.data));
+      await broker.deliver(event, exchange);
+    };
+  });
+  afterEach(async () => {
+    await watch?.stop();
+    await dispatch.stop();
+    await scene.close();
+  });
+
+  const variables = () => ({
+    BEADS_DOLT_SERVER_HOST: scene.settings.host,
+    BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
+    BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
+    BEADBOARD_URL: scene.board.url,
+    K_SINK: scene.sink.url,
+  });
+  const startWatch = async (settings: Record<string, string> = {}) => {
+    const env = { ...variables(), BEADS_DOLT_SERVER_USER: 'watch', ...settings };
+    return await WorldProcess.start(process.execPath, [programFile('watch')], /watch starts/, {
+      env,
+    });
+  };
+  /** Resolves when an event of that type comes for a bead. */
+  const eventFor = async (bead: string, type: string) =>
+    await new Promise<void>((resolve) => {
+      scene.sink.onEvent = (event) => {
+        if (event.subject === bead && event.type.endsWith(type)) resolve();
+      };
+    });
+
+  it('wakes the dispatcher once, and what the dispatcher writes does not wake it again', async () => {
+    watch = await startWatch();
+    const waits: number[] = [];
+    for (const id of ['code-a', 'code-b', 'code-c']) {
+      await scene.tracker.create(id, { assignee: 'person' });
+      const startedAt = performance.now();
+      const dispatched = eventFor(id, 'dispatch.dispatched.v1');
+      await scene.tracker.assign(id, 'agent');
+      await dispatched;
+      waits.push(Math.round(performance.now() - startedAt));
+    }
+    console.log(`wake-up: assigned to dispatched in ${waits.join(', ')} ms`);
+    expect(wakeUps).toEqual(Array.from({ length: 3 }, () => '{"reason":"changed","beads":1}'));
+    await watch.stop();
+    expect(
+      await scene.tracker.sql("SELECT 1 FROM local_metadata WHERE `key` LIKE 'beads-%'"),
+    ).toEqual([]);
+  });
+
+  it('is seen whatever it is: unblocked, reopened, freed room', async () => {
+    await scene.tracker.create('code-first', { assignee: 'person' });
+    await scene.tracker.create('code-then', { assignee: 'agent' });
+    await scene.tracker.depend('code-then', 'code-first', 'blocks');
+    await scene.tracker.create('code-shut', { assignee: 'agent', status: 'closed' });
+    watch = await startWatch();
+
+    const unblocked = eventFor('code-then', 'dispatch.dispatched.v1');
+    await scene.tracker.closeBead('code-first', 'done');
+    await unblocked;
+
+    scene.board.capacity = 1;
+    const reopened = eventFor('code-shut', 'dispatch.dispatched.v1');
+    await scene.tracker.update('code-shut', { status: 'open' });
+    await scene.tracker.closeBead('code-then', 'done');
+    scene.board.finish(scene.board.jobs[0]?.jobId ?? '');
+    await reopened;
+    expect(scene.board.posts).toContain('code-shut');
+  });
+
+  it('is not lost when the sink or the watch was away', async () => {
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    const dispatched = eventFor('code-a', 'dispatch.dispatched.v1');
+    scene.sink.reply = { status: 503 };
+    const first = await startWatch();
+    await first.until(/did not take a wake-up/);
+    await first.stop('SIGKILL');
+    expect(wakeUps).toEqual([]);
+
+    scene.sink.reply = { status: 202 };
+    watch = await startWatch();
+    await dispatched;
+  });
+
+  it('wakes nobody while paused, and nothing without a sink', async () => {
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    const paused = await startWatch({ PAUSED: 'true' });
+    expect(paused.output).toContain('"paused":true');
+    await paused.stop();
+    await expect(startWatch({ K_SINK: '' })).rejects.toThrow(
+      'K_SINK is not set; it takes where wake-ups go',
+    );
+    expect(wakeUps).toEqual([]);
+  });
+
+  it('is waited for while the database is away', async () => {
+    const gone = await startWatch({ BEADS_DOLT_SERVER_PORT: '1' });
+    await gone.until(/DATABASE_UNREACHABLE[^]*DATABASE_UNREACHABLE/);
+    await gone.stop();
+    expect(wakeUps).toEqual([]);
+  });
+});
+
+describe('a tick that leaves work', () => {
+  it('asks for the next one through the broker, until there is none left', async () => {
+    const scene = await Scene.open();
+    for (const id of ['code-a', 'code-b', 'code-c']) {
+      await scene.tracker.create(id, { assignee: 'agent' });
+    }
+    const dispatch = await FunctionProcess.start('dispatch', {
+      BEADS_DOLT_SERVER_HOST: scene.settings.host,
+      BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
+      BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
+      BEADBOARD_URL: scene.board.url,
+      K_SINK: scene.sink.url,
+      MAX_DISPATCHES_PER_TICK: '1',
+    });
+    try {
+      for (let ticks = 1; ticks <= 3; ticks += 1) {
+        expect(await dispatch.tick()).toBe(204);
+        const asked = scene.sink.events.filter(({ type }) => type === 'io.beads.dispatch.due.v1');
+        expect(asked.map(({ data }) => data)).toEqual(
+          [
+            { reason: 'left', beads: 2 },
+            { reason: 'left', beads: 1 },
+          ].slice(0, ticks),
+        );
+      }
+      expect(scene.board.posts).toHaveLength(3);
+    } finally {
+      await dispatch.stop();
+      await scene.close();
+    }
+  });
+});
