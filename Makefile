@@ -7,9 +7,12 @@ DOLT := .tools/bin/dolt
 PYTHON := .tools/python/.ready
 KUBERNETES := .tools/schemas/.ready
 BUILT := dist/.built
-SOURCES := $(shell find functions shared sources examples -name '*.ts') tools/bundle.ts tsconfig.json package.json
+# Where kn looks for plugins first.
+PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
+IMAGE ?= beads-auto-dispatch:latest
+SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tools/bundle.ts tsconfig.json package.json
 
-.PHONY: help setup demo dev test proofs lint typecheck build docs format clean
+.PHONY: help setup demo dev test proofs lint typecheck build plugins image docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +40,14 @@ typecheck: $(NPM_READY) ## tsc, strict
 	@npm run --silent typecheck
 
 build: $(BUILT) ## compile both functions to dist/
+
+plugins: $(BUILT) ## install the plugins of kn: kn beads, kn source ping suspend and resume
+	@mkdir -p $(PLUGINS_DIR)
+	@install -m 755 dist/plugins/kn-* $(PLUGINS_DIR)/
+	@echo "installed in $(PLUGINS_DIR): $$(cd dist/plugins && echo kn-*)"
+
+image: ## build the container image, with podman or docker
+	@tools/image.sh $(IMAGE)
 
 docs: $(NPM_READY) ## write the generated parts of the docs
 	@npm run --silent docs

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { EVENT_NAMES, typeOf } from '../shared/audit/event-types.ts';
 import { readSettings } from '../shared/settings.ts';
+import { OVERLAY_TICKS } from '../tools/idle-cost.ts';
 import {
   buildOverlay,
   objectsIn,
@@ -138,6 +139,12 @@ describe('the overlays', () => {
       kafka: ['0 * * * *', '30 * * * *'],
       paused: ['0 0 31 2 *', '*/10 * * * *'],
     });
+    // What docs/idle-cost.md reckons with.
+    expect(schedules).toEqual(
+      Object.fromEntries(
+        Object.entries(OVERLAY_TICKS).map(([name, { dispatch, reap }]) => [name, [dispatch, reap]]),
+      ),
+    );
   });
 
   it('warm: a pod outlives the time to its next tick', () => {

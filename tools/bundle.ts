@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { build } from 'esbuild';
@@ -21,6 +21,9 @@ const FUNCTIONS = {
 /** Programs that serve nothing. */
 const PROGRAMS = { watch: './sources/watch/index.ts' };
 
+/** Plugins of kn are found by their names, which have no extension, so that Node takes them for CommonJS. */
+const PLUGINS = ['kn-source-ping-suspend', 'kn-source-ping-resume', 'kn-beads'];
+
 /** CommonJS packages inside an ES module ask for Node's own modules with `require`. */
 const REQUIRE =
   "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
@@ -33,25 +36,48 @@ const serve = (name: string) =>
     "process.env.FUNCTION_SIGNATURE_TYPE = 'http';",
   ].join(' ');
 
+const COMMON = {
+  bundle: true,
+  platform: 'node',
+  // Stack traces and logs name what they mean.
+  keepNames: true,
+  logLevel: 'warning',
+} as const;
+
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+mkdirSync(join(ROOT, 'dist/plugins'), { recursive: true });
+// Here, in a package of ES modules, it must be said.
+writeFileSync(join(ROOT, 'dist/plugins/package.json'), '{"type":"commonjs"}\n');
 await Promise.all([
   ...Object.entries(FUNCTIONS).map(([name, source]) =>
     bundle(name, `import '${source}'; import '${FRAMEWORK}';`, `${REQUIRE} ${serve(name)}`),
   ),
   ...Object.entries(PROGRAMS).map(([name, source]) => bundle(name, `import '${source}';`, REQUIRE)),
+  ...PLUGINS.map(plugin),
 ]);
+
+async function plugin(name: string): Promise<void> {
+  const outfile = join(ROOT, 'dist/plugins', name);
+  await build({
+    ...COMMON,
+    // The Node of whoever has kn.
+    target: 'node20',
+    entryPoints: [join(ROOT, 'cli', `${name}.ts`)],
+    outfile,
+    format: 'cjs',
+    // What old packages inside do is no news for a person who pauses something.
+    banner: { js: '#!/usr/bin/env node\nprocess.noDeprecation = true;' },
+  });
+  chmodSync(outfile, 0o755);
+}
 
 async function bundle(name: string, contents: string, banner: string): Promise<void> {
   await build({
     stdin: { contents, resolveDir: ROOT, sourcefile: `${name}.ts`, loader: 'ts' },
-    outfile: join(ROOT, 'dist', `${name}.mjs`),
-    bundle: true,
-    platform: 'node',
+    ...COMMON,
     target: 'node24',
+    outfile: join(ROOT, 'dist', `${name}.mjs`),
     format: 'esm',
-    // Stack traces and logs name what they mean.
-    keepNames: true,
     banner: { js: banner },
-    logLevel: 'warning',
   });
 }

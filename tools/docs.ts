@@ -10,6 +10,7 @@ import { EVENT_DATA, TYPE_PREFIX } from '../shared/audit/event-types.ts';
 import { TRANSITIONS } from '../shared/beads/state-machine.ts';
 import { variables } from '../shared/variables.ts';
 import { eventFiles } from './event-docs.ts';
+import { costOf, OVERLAY_TICKS } from './idle-cost.ts';
 import { settingsManifest } from './settings-manifest.ts';
 
 /**
@@ -30,6 +31,7 @@ const PEOPLE = [
 
 const TABLES: Record<string, () => string> = {
   settings: () => settingsTable(variables),
+  idleCost: idleCostTable,
   notify: () => settingsTable(notifyVariables),
   auditLog: () => settingsTable(auditLogVariables),
   transitions: () =>
@@ -64,6 +66,7 @@ const PAGES = [
   'README.md',
   'docs/events/README.md',
   'examples/README.md',
+  'docs/idle-cost.md',
   'docs/architecture.md',
   'docs/state-machine.md',
 ];
@@ -125,6 +128,23 @@ function render(name: string): string {
   const make = TABLES[name];
   if (make === undefined) throw new Error(`no generated part is called ${name}`);
   return make();
+}
+
+function idleCostTable(): string {
+  const rows = Object.entries(OVERLAY_TICKS).map(([overlay, ticks]) => {
+    const { podStarts, podHours, databaseQueries } = costOf(ticks);
+    return [
+      code(overlay),
+      `${code(ticks.dispatch)}, ${code(ticks.reap)}${ticks.hasWatch ? ', woken by events' : ''}`,
+      String(podStarts),
+      podHours.toFixed(1),
+      databaseQueries.toLocaleString('en'),
+      '0',
+      '0',
+    ];
+  });
+  const head = ['overlay', 'dispatch, reap', 'pod starts', 'pod-hours', 'database queries'];
+  return table([...head, 'BeadBoard calls', 'writes, events'], rows);
 }
 
 function settingsTable({ shape }: z.ZodObject): string {

@@ -18,9 +18,9 @@ import { wakeDispatch, wakeReap, type Asked, type WakeUp } from './plan.ts';
 /** While things change: four times a second are 0.2 % of a core. */
 const POLL_MS = 250;
 /** While nothing does. A change is seen within this, and its wake-up sent at once. */
-const SLOWEST_POLL_MS = 1_000;
+export const SLOWEST_POLL_MS = 1_000;
 /** What becomes due without a change: a deferred bead, one that rests, one that stalls. */
-const LOOK_AGAIN_MS = 30_000;
+export const LOOK_AGAIN_MS = 30_000;
 /** A sink or a database that is away is tried again after this, and twice as long each time. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;

@@ -1,0 +1,55 @@
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * bd's hooks: scripts that bd starts after a write, with the bead's JSON on stdin. Ours asks for a tick. An
+ * accelerator only: bd starts none for `--claim`, for what others write with SQL, and with BD_NO_HOOKS.
+ */
+
+const HOOKS = ['on_create', 'on_update', 'on_close'];
+const MARK = '# Installed by `kn beads hooks`.';
+
+/** A bead whose JSON is longer than this is not looked at to its end; the watch sees it all the same. */
+const MOST_BYTES = 65_536;
+
+function script(url: string): string {
+  return `#!/bin/sh
+${MARK} Asks the dispatcher for a tick when a bead of the agent was written.
+head -c ${MOST_BYTES} | grep -Eq '"assignee": ?"agent"' || exit 0
+curl --silent --max-time 5 --output /dev/null --request POST '${url}' \\
+  --header 'ce-specversion: 1.0' --header 'ce-type: io.beads.dispatch.due.v1' \\
+  --header 'ce-source: /beads/hooks' --header "ce-id: $1-$2-$$-$(date +%s)" \\
+  --header 'content-type: application/json' --data '{"reason":"changed","beads":1}' || true
+`;
+}
+
+/**
+ * Writes the three hooks; again and again with the same result.
+ * @param dir bd's folder, as a rule `.beads`.
+ * @param url where to POST wake-ups.
+ * @param force replaces hooks that somebody else wrote.
+ * @returns what was done, a line each.
+ * @throws when there is no such folder, or a hook that is not ours.
+ */
+export async function installHooks(dir: string, url: string, force: boolean): Promise<string[]> {
+  if (!/^https?:\/\/[^'\s]+$/.test(url))
+    throw new Error(`--url is ${url}; it takes an http address`);
+  const isFolder = await stat(dir).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new Error(`there is no folder ${dir}; name bd's with --dir`);
+  const paths = HOOKS.map((hook) => join(dir, 'hooks', hook));
+  for (const path of paths) {
+    const there = await readFile(path, 'utf8').catch(() => undefined);
+    if (there !== undefined && !there.includes(MARK) && !force) {
+      throw new Error(`${path} is not ours; --force replaces it`);
+    }
+  }
+  await mkdir(join(dir, 'hooks'), { recursive: true });
+  for (const path of paths) {
+    await writeFile(path, script(url));
+    await chmod(path, 0o755);
+  }
+  return paths.map((path) => `${path} asks for a tick at ${url}`);
+}

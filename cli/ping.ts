@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+
+import { Cluster, ClusterError, withClusterOptions, type ClusterOptions } from './cluster.ts';
+import { print, run } from './run.ts';
+import { PING_SOURCE, type Step, type Suspendable } from './suspension.ts';
+
+/** `kn source ping suspend NAME` and `kn source ping resume NAME`: one verb over one PingSource. */
+export async function runPingVerb(
+  verb: 'suspend' | 'resume',
+  description: string,
+  decide: (kind: typeof PING_SOURCE, object: Suspendable) => Step,
+): Promise<void> {
+  const program = withClusterOptions(new Command(`kn source ping ${verb}`))
+    .description(description)
+    .argument('<name>', 'the PingSource')
+    .action(async (name: string, options: ClusterOptions) => {
+      const cluster = new Cluster(options);
+      const step = await cluster.change('PingSource', name, (object) =>
+        decide(PING_SOURCE, object),
+      );
+      if (step === undefined) {
+        throw new ClusterError(`there is no PingSource ${name} in namespace ${cluster.namespace}`);
+      }
+      print(`PingSource '${name}' in namespace '${cluster.namespace}' ${step.said}.`);
+      if (step.failed === true) process.exitCode = 1;
+    });
+  await run(program);
+}

@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+
+import { messageOf } from '../shared/errors.ts';
+
+/** Runs a command line; an error is one line on stderr and exit code 1. */
+export async function run(program: Command): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.stderr.write(`Error: ${messageOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+export const print = (line: string) => void process.stdout.write(`${line}\n`);

@@ -1,0 +1,48 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { DatabaseProxy } from './world/database-proxy.ts';
+import { FunctionProcess, type FunctionName } from './world/function.ts';
+import { Scene } from './world/scene.ts';
+
+/** What docs/idle-cost.md says of a tick that finds nothing to do. */
+describe.each<FunctionName>(['dispatch', 'reap'])('an idle tick of %s', (name) => {
+  let scene: Scene;
+  let proxy: DatabaseProxy;
+  let started: FunctionProcess;
+  beforeEach(async () => {
+    scene = await Scene.open();
+    proxy = await DatabaseProxy.start(scene.settings.port);
+    started = await FunctionProcess.start(name, {
+      BEADS_DOLT_SERVER_HOST: scene.settings.host,
+      BEADS_DOLT_SERVER_PORT: String(proxy.port),
+      BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
+      BEADBOARD_URL: scene.board.url,
+      K_SINK: scene.sink.url,
+    });
+    // There are beads, but none that concerns these functions.
+    await scene.tracker.create('code-theirs', { assignee: 'person' });
+    await scene.tracker.create('code-done', { assignee: 'agent', status: 'closed' });
+  });
+  afterEach(async () => {
+    await started.stop();
+    await proxy.stop();
+    await scene.close();
+  });
+
+  it('is one query in a warm process and two in a fresh one, and nothing else at all', async () => {
+    const hash = async () => await scene.tracker.sql('SELECT dolt_hashof_db() AS hash');
+    const before = await hash();
+    expect(await started.tick()).toBe(204);
+    expect(proxy.statements.map(kindOf)).toEqual(['SELECT', 'SELECT']);
+    proxy.statements.length = 0;
+    expect(await started.tick()).toBe(204);
+    expect(proxy.statements.map(kindOf)).toEqual(['SELECT']);
+
+    expect(await hash()).toEqual(before);
+    expect((await scene.tracker.log(1))[0]?.message).toBe('bd: create code-done');
+    expect([scene.board.statusCalls, scene.board.posts.length]).toEqual([0, 0]);
+    expect(scene.sink.deliveries).toEqual([]);
+  });
+});
+
+const kindOf = (sql: string) => sql.trim().split(/\s/)[0];

@@ -1,0 +1,105 @@
+import { execFileSync } from 'node:child_process';
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { programFile } from './world/function.ts';
+import { buildOverlay, objectsIn, OVERLAYS } from './world/manifests.ts';
+import { freePort, WorldProcess } from './world/process.ts';
+import { Scene } from './world/scene.ts';
+
+/**
+ * What the image is made of, without a container engine: the built files alone in a folder, run by
+ * bubblewrap as an unprivileged user who sees a read-only file system and nothing else of ours.
+ */
+const hasBubblewrap = canRun('bwrap', '--ro-bind', '/', '/', '--unshare-user', 'true');
+if (!hasBubblewrap) {
+  console.log('image: skipped, there is no bubblewrap that may make a user namespace (bwrap)');
+}
+const ROOT = join(import.meta.dirname, '..');
+const USER = '65532';
+
+describe('the Containerfile', () => {
+  it('has every program that a manifest starts, and runs as a user that Kubernetes can check', async () => {
+    const built = (await readdir(join(ROOT, 'dist'))).filter((name) => name.endsWith('.mjs'));
+    const manifests = OVERLAYS.map((overlay) => JSON.stringify(objectsIn(buildOverlay(overlay))));
+    const started = [...manifests.join('\n').matchAll(/"args":\["([^"]+)"\]/g)];
+    expect(new Set(built)).toEqual(new Set(started.map(([, program]) => program)));
+    const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
+    expect(containerfile).toContain(`USER ${USER}:${USER}`);
+    expect(containerfile).toContain('COPY --from=build /src/dist/*.mjs ./');
+    for (const name of built) expect(containerfile).toContain(name);
+  });
+});
+
+describe.skipIf(!hasBubblewrap)('the built files on a read-only file system', () => {
+  let scene: Scene;
+  let folder: string;
+  beforeEach(async () => {
+    scene = await Scene.open();
+    folder = await mkdtemp(join(tmpdir(), 'beads-image-'));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+    await scene.close();
+  });
+
+  async function startIn(name: string, ready: RegExp, settings: Record<string, string>) {
+    await copyFile(programFile(name), join(folder, `${name}.mjs`));
+    const env = {
+      BEADS_DOLT_SERVER_HOST: scene.settings.host,
+      BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
+      BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
+      BEADBOARD_URL: scene.board.url,
+      K_SINK: scene.sink.url,
+      NODE_ENV: 'test',
+      ...settings,
+    };
+    // As in the image: the system's libraries, a Node, the built file; nothing of ours beside them.
+    const sandbox = [
+      ...['/usr', '/lib', '/lib64', '/etc'].flatMap((path) => ['--ro-bind-try', path, path]),
+      ...Object.entries(env).flatMap(([variable, value]) => ['--setenv', variable, value]),
+      ...`--ro-bind ${process.execPath} /nodejs/bin/node --ro-bind ${folder} /app`.split(' '),
+      ...'--dev /dev --proc /proc --remount-ro / --chdir /app --die-with-parent'.split(' '),
+      ...`--unshare-user --uid ${USER} --gid ${USER}`.split(' '),
+    ];
+    const program = ['/nodejs/bin/node', `${name}.mjs`];
+    return await WorldProcess.start('bwrap', ['--clearenv', ...sandbox, ...program], ready);
+  }
+
+  it.each(['dispatch', 'reap'])('%s starts, serves a tick and ends when told to', async (name) => {
+    const port = String(await freePort());
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    const started = await startIn(name, /URL: http/, { PORT: port });
+    const answer = await fetch(`http://127.0.0.1:${port}`, {
+      method: 'POST',
+      headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-type': 'wake', 'ce-source': '/test' },
+    });
+    expect(answer.status).toBe(204);
+    expect(scene.board.posts).toEqual(name === 'dispatch' ? ['code-a1'] : []);
+    await started.stop();
+  });
+
+  it('watch starts and wakes', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    const woken = new Promise<string>((resolve) => {
+      scene.sink.onEvent = ({ type }) => {
+        resolve(type);
+      };
+    });
+    const started = await startIn('watch', /watch starts/, {});
+    expect(await woken).toBe('io.beads.dispatch.due.v1');
+    await started.stop();
+  });
+});
+
+function canRun(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}

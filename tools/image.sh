@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Builds the container image with the engine that is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for engine in podman docker; do
+  if command -v "$engine" >/dev/null && "$engine" info >/dev/null 2>&1; then
+    exec "$engine" build --file Containerfile --tag "$1" .
+  fi
+done
+echo "Neither podman nor a docker engine that runs: there is nothing to build the image with." >&2
+exit 1
