@@ -25,13 +25,7 @@ describe('a function that is killed', () => {
 
   async function start(name: FunctionName): Promise<FunctionProcess> {
     proxy.statements.length = 0;
-    return await FunctionProcess.start(name, {
-      BEADS_DOLT_SERVER_HOST: scene.settings.host,
-      BEADS_DOLT_SERVER_PORT: String(proxy.port),
-      BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-      BEADBOARD_URL: scene.board.url,
-      K_SINK: scene.sink.url,
-    });
+    return await FunctionProcess.start(name, scene.environment(proxy.port));
   }
 
   /** Every statement of one tick that goes well. */

@@ -167,11 +167,7 @@ describe('a function that is told to end', () => {
     try {
       // A signal that met the moment in which the tick ends was lost once in 25 times.
       for (let round = 0; round < 12; round += 1) {
-        const ending = await FunctionProcess.start('reap', {
-          BEADS_DOLT_SERVER_HOST: scene.settings.host,
-          BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
-          BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-        });
+        const ending = await FunctionProcess.start('reap', scene.environment());
         expect(await ending.tick()).toBe(204);
         await ending.stop('SIGTERM');
       }
@@ -185,13 +181,7 @@ describe('a function that is told to end', () => {
     try {
       for (const id of ['code-a1', 'code-b2'])
         await scene.tracker.create(id, { assignee: 'agent' });
-      const ending = await FunctionProcess.start('dispatch', {
-        BEADS_DOLT_SERVER_HOST: scene.settings.host,
-        BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
-        BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-        BEADBOARD_URL: scene.board.url,
-        K_SINK: scene.sink.url,
-      });
+      const ending = await FunctionProcess.start('dispatch', scene.environment());
       let ended: Promise<void> | undefined;
       scene.board.onPost = () => {
         ended = ending.stop('SIGTERM');

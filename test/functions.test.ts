@@ -23,20 +23,12 @@ describe('the built functions', () => {
     await scene.close();
   });
 
-  const databaseVariables = () => ({
-    BEADS_DOLT_SERVER_HOST: scene.settings.host,
-    BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
-    BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-  });
-
   async function start(
     name: FunctionName,
     replaced: Readonly<Record<string, string>> = {},
   ): Promise<FunctionProcess> {
     const started = await FunctionProcess.start(name, {
-      ...databaseVariables(),
-      BEADBOARD_URL: scene.board.url,
-      K_SINK: scene.sink.url,
+      ...scene.environment(),
       ...replaced,
     });
     running.push(started);

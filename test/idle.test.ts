@@ -12,13 +12,7 @@ describe.each<FunctionName>(['dispatch', 'reap'])('an idle tick of %s', (name) =
   beforeEach(async () => {
     scene = await Scene.open();
     proxy = await DatabaseProxy.start(scene.settings.port);
-    started = await FunctionProcess.start(name, {
-      BEADS_DOLT_SERVER_HOST: scene.settings.host,
-      BEADS_DOLT_SERVER_PORT: String(proxy.port),
-      BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-      BEADBOARD_URL: scene.board.url,
-      K_SINK: scene.sink.url,
-    });
+    started = await FunctionProcess.start(name, scene.environment(proxy.port));
     // There are beads, but none that concerns these functions.
     await scene.tracker.create('code-theirs', { assignee: 'person' });
     await scene.tracker.create('code-done', { assignee: 'agent', status: 'closed' });

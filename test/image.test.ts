@@ -49,11 +49,7 @@ describe.skipIf(!hasBubblewrap)('the built files on a read-only file system', ()
   async function startIn(name: string, ready: RegExp, settings: Record<string, string>) {
     await copyFile(programFile(name), join(folder, `${name}.mjs`));
     const env = {
-      BEADS_DOLT_SERVER_HOST: scene.settings.host,
-      BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
-      BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-      BEADBOARD_URL: scene.board.url,
-      K_SINK: scene.sink.url,
+      ...scene.environment(),
       NODE_ENV: 'test',
       ...settings,
     };

@@ -137,10 +137,7 @@ describe('a function that sends events', () => {
 
   const start = async (sink = scene.sink.url) =>
     await FunctionProcess.start('dispatch', {
-      BEADS_DOLT_SERVER_HOST: scene.settings.host,
-      BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
-      BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-      BEADBOARD_URL: scene.board.url,
+      ...scene.environment(),
       K_SINK: sink,
     });
 

@@ -16,7 +16,7 @@ describe('a change in beads', () => {
     // It may only look.
     await scene.tracker.sql("CREATE USER IF NOT EXISTS 'watch'@'%'");
     await scene.tracker.sql(`GRANT SELECT ON ${scene.settings.database}.* TO 'watch'@'%'`);
-    dispatch = await FunctionProcess.start('dispatch', variables());
+    dispatch = await FunctionProcess.start('dispatch', scene.environment());
     const broker = new BrokerStandIn();
     const filter = ({ type }: { type: string }) => type === 'io.beads.dispatch.due.v1';
     broker.triggers.push({ url: dispatch.url, filter });
@@ -32,15 +32,8 @@ describe('a change in beads', () => {
     await scene.close();
   });
 
-  const variables = () => ({
-    BEADS_DOLT_SERVER_HOST: scene.settings.host,
-    BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
-    BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-    BEADBOARD_URL: scene.board.url,
-    K_SINK: scene.sink.url,
-  });
   const startWatch = async (settings: Record<string, string> = {}) => {
-    const env = { ...variables(), BEADS_DOLT_SERVER_USER: 'watch', ...settings };
+    const env = { ...scene.environment(), BEADS_DOLT_SERVER_USER: 'watch', ...settings };
     return await WorldProcess.start(process.execPath, [programFile('watch')], /watch starts/, {
       env,
     });
@@ -132,11 +125,7 @@ describe('a tick that leaves work', () => {
       await scene.tracker.create(id, { assignee: 'agent' });
     }
     const dispatch = await FunctionProcess.start('dispatch', {
-      BEADS_DOLT_SERVER_HOST: scene.settings.host,
-      BEADS_DOLT_SERVER_PORT: String(scene.settings.port),
-      BEADS_DOLT_SERVER_DATABASE: scene.settings.database,
-      BEADBOARD_URL: scene.board.url,
-      K_SINK: scene.sink.url,
+      ...scene.environment(),
       MAX_DISPATCHES_PER_TICK: '1',
     });
     try {

@@ -5,6 +5,7 @@ import { backOffMs } from '../../shared/beads/back-off.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import { NO_FAILURES, NO_MISSES, type Failures } from '../../shared/beads/history.ts';
 import type { Candidate } from '../../shared/beads/look.ts';
+import { aBead } from '../world/bead.ts';
 
 const now = new Date('2026-11-21T10:00:00Z');
 const backOff = { baseMs: 120_000, maxMs: 1_800_000 };
@@ -17,26 +18,12 @@ const policy: Policy = {
 const misses = NO_MISSES;
 
 function candidate(fields: Partial<Bead> = {}, rest: Partial<Candidate> = {}): Candidate {
-  const bead: Bead = {
-    id: 'code-a1',
-    title: 'A bead',
-    status: 'open',
-    priority: 2,
-    type: 'task',
-    assignee: 'agent',
-    hasAcceptanceCriteria: true,
-    updatedAt: now,
-    deferUntil: undefined,
-    pinned: false,
-    ephemeral: false,
-    template: false,
-    step: undefined,
-    hasForeignMetadata: false,
-    notesBytes: 0,
-    job: undefined,
-    ...fields,
+  return {
+    bead: aBead({ updatedAt: now, ...fields }),
+    waiting: undefined,
+    failures: NO_FAILURES,
+    ...rest,
   };
-  return { bead, waiting: undefined, failures: NO_FAILURES, ...rest };
 }
 
 /** What decide does not look at. */

@@ -1,30 +1,17 @@
 import { describe, expect, it } from 'vitest';
 
 import { ageMinutesOf, isWorthAsking, judge } from '../../functions/reap/judge.ts';
-import type { Bead } from '../../shared/beads/bead.ts';
+import { aBead } from '../world/bead.ts';
 
 const now = new Date('2026-11-21T10:00:00Z');
 
-function updated(secondsAgo: number): Bead {
-  return {
-    id: 'code-a1',
-    title: 'A bead',
+const updated = (secondsAgo: number) =>
+  aBead({
     status: 'in_progress',
-    priority: 2,
-    type: 'task',
-    assignee: 'agent',
-    hasAcceptanceCriteria: true,
     updatedAt: new Date(now.getTime() - secondsAgo * 1000),
-    deferUntil: undefined,
-    pinned: false,
-    ephemeral: false,
-    template: false,
     step: { name: 'dispatched', token: 't' },
-    hasForeignMetadata: false,
-    notesBytes: 0,
     job: { id: '3f2a9c0d1e4b', from: 'beadboard' },
-  };
-}
+  });
 
 describe('judge', () => {
   it('counts whole minutes, and a time in the future as none', () => {

@@ -5,6 +5,7 @@ import type { Bead } from '../../shared/beads/bead.ts';
 import { NO_FAILURES, NO_MISSES } from '../../shared/beads/history.ts';
 import type { Look } from '../../shared/beads/look.ts';
 import { wakeDispatch, wakeReap, type Asked } from '../../sources/watch/plan.ts';
+import { aBead } from '../world/bead.ts';
 
 const now = new Date('2026-11-21T12:00:00Z');
 const policy: Policy = {
@@ -13,27 +14,7 @@ const policy: Policy = {
   maxInFlight: undefined,
 };
 
-function bead(id: string, fields: Partial<Bead> = {}): Bead {
-  return {
-    id,
-    title: 'A bead',
-    status: 'open',
-    priority: 2,
-    type: 'task',
-    assignee: 'agent',
-    hasAcceptanceCriteria: true,
-    updatedAt: now,
-    deferUntil: undefined,
-    pinned: false,
-    ephemeral: false,
-    template: false,
-    step: undefined,
-    hasForeignMetadata: false,
-    notesBytes: 0,
-    job: undefined,
-    ...fields,
-  };
-}
+const bead = (id: string, fields: Partial<Bead> = {}) => aBead({ id, updatedAt: now, ...fields });
 
 function seen(open: Bead[], inProgress: Bead[] = [], unsentSince?: Date): Look {
   const candidates = open.map((each) => ({

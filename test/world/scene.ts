@@ -66,6 +66,17 @@ export class Scene {
     return new Scene(settings, tracker, board, await SinkStandIn.start());
   }
 
+  /** The environment of a program that works on this scene. @param port of a proxy before the server. */
+  environment(port = this.settings.port) {
+    return {
+      BEADS_DOLT_SERVER_HOST: this.settings.host,
+      BEADS_DOLT_SERVER_PORT: String(port),
+      BEADS_DOLT_SERVER_DATABASE: this.settings.database,
+      BEADBOARD_URL: this.board.url,
+      K_SINK: this.sink.url,
+    };
+  }
+
   /** One dispatch tick with the default settings, or with some replaced. */
   async dispatch(replaced: Partial<DispatchParts> = {}): Promise<DispatchCounts> {
     const parts: DispatchParts = {
