@@ -12,7 +12,11 @@ import { describeError, NotACloudEventError, UNEXPECTED, TickIncompleteError } f
 import { holdSignals, isStopping } from './hold-signals.ts';
 import type { Logger } from './log.ts';
 import type { Settings } from './settings.ts';
+import { OneAtATime } from './one-at-a-time.ts';
 import { traceOf } from './trace.ts';
+
+/** A broker answers when the tick that was asked for has ended; there is no need to hear of that. */
+const ASK_TIMEOUT_MS = 5_000;
 
 /** What a tick gets of its surroundings. */
 export interface TickContext {
@@ -64,6 +68,9 @@ export function tickFunction(
       : `${name} starts; events go to ${settings.K_SINK}`,
   );
 
+  /** Ticks of one process do not overlap: BeadBoard would call itself free for both. */
+  const ticks = new OneAtATime<number>();
+
   return async (request, response) => {
     await holdSignals(async () => {
       try {
@@ -71,20 +78,13 @@ export function tickFunction(
         const event = readCloudEvent(request.headers, request.body);
         if (settings.PAUSED) {
           log.info({ trigger: event.type }, 'paused: nothing is done');
-        } else {
-          const traceparent = traceOf(event['traceparent'] ?? request.headers['traceparent']);
-          const extensions = settings.eventExtensions;
-          const envelope = envelopeFrom({
-            project: settings.source,
-            function: name,
-            traceparent,
-            extensions,
-          });
-          const openOutbox = () => database.openOutbox();
-          const relay = new Relay({ sink, openOutbox, log });
-          await runTick({ log, relay, envelope, traceparent, isStopping }, event.type);
+          response.status(204).end();
+          return;
         }
+        const context = contextOf(traceOf(event['traceparent'] ?? request.headers['traceparent']));
+        const leftOver = await ticks.run(() => runTick(context, event.type));
         response.status(204).end();
+        if (leftOver > 0) await askForDispatch(leftOver, context);
       } catch (error) {
         const { code, message } = describeError(error);
         const status = error instanceof NotACloudEventError ? 400 : 503;
@@ -94,18 +94,29 @@ export function tickFunction(
     });
   };
 
-  async function runTick(context: TickContext, trigger: string): Promise<void> {
+  function contextOf(traceparent: string): TickContext {
+    const { source: project, eventExtensions: extensions } = settings;
+    const envelope = envelopeFrom({ project, function: name, traceparent, extensions });
+    const relay = new Relay({ sink, openOutbox: () => database.openOutbox(), log });
+    return { log, relay, envelope, traceparent, isStopping };
+  }
+
+  /** Through the broker, once this tick has ended; one that gets lost costs the time to the next. */
+  async function askForDispatch(beads: number, { envelope }: TickContext): Promise<void> {
+    const wakeUp = wakeUpEvent('dispatch.due.v1', { reason: 'left', beads });
+    await sink?.deliver(envelope(wakeUp), ASK_TIMEOUT_MS);
+  }
+
+  /** @returns how many beads can be dispatched at once. */
+  async function runTick(context: TickContext, trigger: string): Promise<number> {
     const startedAt = performance.now();
     try {
       const counts = await tick(context);
       await context.relay.settle();
       const durationMs = Math.round(performance.now() - startedAt);
       log.info({ ...counts, trigger, durationMs }, 'tick');
-      if (counts.leftOver > 0) {
-        const wakeUp = { reason: 'left', beads: counts.leftOver } as const;
-        await context.relay.ask(context.envelope(wakeUpEvent('dispatch.due.v1', wakeUp)));
-      }
       if (counts.errors > 0) throw new TickIncompleteError(counts.errors);
+      return counts.leftOver;
     } catch (error) {
       const { code, message } = describeError(error);
       const stack = code === UNEXPECTED && error instanceof Error ? { stack: error.stack } : {};

@@ -180,7 +180,7 @@ describe('a function that sends events', () => {
     expect(await first.tick()).toBe(204);
     await first.stop();
     expect(first.log).toContainEqual(
-      expect.objectContaining({ problem: 'no answer within 5000 ms' }),
+      expect.objectContaining({ problem: 'no answer within 12000 ms' }),
     );
 
     scene.sink.reply = { status: 202 };

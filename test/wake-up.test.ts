@@ -85,12 +85,43 @@ describe('a change in beads', () => {
     expect(scene.board.posts).toContain('code-shut');
   });
 
+  it('that comes while a tick is under way waits for its end, and no bead is refused', async () => {
+    scene.board.capacity = 1;
+    const isPosted = Promise.withResolvers<void>();
+    const mayAnswer = Promise.withResolvers<void>();
+    scene.board.onPost = async () => {
+      isPosted.resolve();
+      await mayAnswer.promise;
+      return undefined;
+    };
+    watch = await startWatch();
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    await isPosted.promise;
+    for (const id of ['code-b', 'code-c', 'code-d']) {
+      await scene.tracker.create(id, { assignee: 'agent' });
+      // And a tick of the schedule in the middle.
+      void dispatch.tick();
+    }
+    // A tick that overlaps would claim another bead within these reads.
+    for (let reads = 0; reads < 300 && scene.board.posts.length < 2; reads += 1) {
+      await scene.tracker.show('code-b');
+    }
+    const dispatched = eventFor('code-a', 'dispatch.dispatched.v1');
+    mayAnswer.resolve();
+    await dispatched;
+    await dispatch.tick();
+    expect(scene.sink.typesOf().filter((type) => !type.includes('due'))).toEqual([
+      'dispatch.claimed.v1',
+      'dispatch.dispatched.v1',
+    ]);
+  });
+
   it('is not lost when the sink or the watch was away', async () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     const dispatched = eventFor('code-a', 'dispatch.dispatched.v1');
     scene.sink.reply = { status: 503 };
     const first = await startWatch();
-    await first.until(/did not take a wake-up/);
+    await first.until(/the sink took no wake-up/);
     await first.stop('SIGKILL');
     expect(wakeUps).toEqual([]);
 
@@ -103,7 +134,9 @@ describe('a change in beads', () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     const paused = await startWatch({ PAUSED: 'true' });
     expect(paused.output).toContain('"paused":true');
-    await paused.stop();
+    // It stays, since what ends is started again; only the signal ends it.
+    await paused.stop('SIGTERM');
+    expect(paused.exitCode).toBe(0);
     await expect(startWatch({ K_SINK: '' })).rejects.toThrow(
       'K_SINK is not set; it takes where wake-ups go',
     );
@@ -129,16 +162,22 @@ describe('a tick that leaves work', () => {
       MAX_DISPATCHES_PER_TICK: '1',
     });
     try {
-      for (let ticks = 1; ticks <= 3; ticks += 1) {
+      const asked: unknown[] = [];
+      let hasAsked = Promise.withResolvers<void>();
+      scene.sink.onEvent = ({ type, data }) => {
+        if (type !== 'io.beads.dispatch.due.v1') return;
+        asked.push(data);
+        hasAsked.resolve();
+      };
+      for (const beads of [2, 1]) {
         expect(await dispatch.tick()).toBe(204);
-        const asked = scene.sink.events.filter(({ type }) => type === 'io.beads.dispatch.due.v1');
-        expect(asked.map(({ data }) => data)).toEqual(
-          [
-            { reason: 'left', beads: 2 },
-            { reason: 'left', beads: 1 },
-          ].slice(0, ticks),
-        );
+        await hasAsked.promise;
+        expect(asked.at(-1)).toEqual({ reason: 'left', beads });
+        hasAsked = Promise.withResolvers<void>();
       }
+      expect(await dispatch.tick()).toBe(204);
+      await dispatch.stop();
+      expect(asked).toHaveLength(2);
       expect(scene.board.posts).toHaveLength(3);
     } finally {
       await dispatch.stop();

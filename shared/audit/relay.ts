@@ -15,8 +15,8 @@ import type { Sink } from './sink.ts';
  * function.
  */
 
-/** Long enough for a broker that waits for its subscribers; a sink that hangs costs this once a tick. */
-const SEND_TIMEOUT_MS = 5_000;
+/** Long enough for a broker whose subscriber must start first; a sink that hangs costs this once a tick. */
+const SEND_TIMEOUT_MS = 12_000;
 /** How long a tick that is done otherwise goes on sending. */
 const SETTLE_TIMEOUT_MS = 15_000;
 /** After this it does not even wait for what is under way, such as a database that stalls. With it the
@@ -70,7 +70,8 @@ export class Relay {
   report(events: readonly string[] = []): void {
     const { sink } = this.#parts;
     if (sink === undefined) {
-      for (const event of events) this.#log(event, 'no K_SINK: the event is kept and logged');
+      for (const event of events)
+        this.#log(event, 'no K_SINK: the event is kept and logged', 'info');
       return;
     }
     this.#isWanted = true;
@@ -82,11 +83,6 @@ export class Relay {
     const { sink } = this.#parts;
     const delivery = this.#hasEnded ? undefined : await sink?.deliver(event, SEND_TIMEOUT_MS);
     if (delivery?.kind !== 'taken') this.#log(event, 'the event is not sent, only logged');
-  }
-
-  /** Sends a wake-up; one that gets lost costs the time to the next tick, and is not worth a word. */
-  async ask(event: string): Promise<void> {
-    if (!this.#hasEnded) await this.#parts.sink?.deliver(event, SEND_TIMEOUT_MS);
   }
 
   /** Waits, for a while, until all is sent, and lets the connection go. */
@@ -184,8 +180,8 @@ export class Relay {
     this.#parts.log.warn({ problem }, 'events stay in the outbox for a later tick');
   }
 
-  #log(event: string, message: string): void {
-    this.#parts.log.warn({ event: parseJson(event) ?? event }, message);
+  #log(event: string, message: string, level: 'info' | 'warn' = 'warn'): void {
+    this.#parts.log[level]({ event: parseJson(event) ?? event }, message);
   }
 }
 

@@ -5,7 +5,10 @@ import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { createLog } from '../../shared/log.ts';
 import { readWatchSettings, settingsOrExit } from '../../shared/settings.ts';
 import { traceOf } from '../../shared/trace.ts';
-import { watch } from './watch.ts';
+import { sleep, watch } from './watch.ts';
+
+/** As long as a timer may be, roughly. */
+const DAY_MS = 86_400_000;
 
 const settings = settingsOrExit(readWatchSettings);
 const log = createLog('watch', settings.log);
@@ -15,18 +18,23 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => 
 const { database, K_SINK, PAUSED } = settings;
 const about = { database: database.database, host: database.host, paused: PAUSED };
 log.info(about, `watch starts; wake-ups go to ${K_SINK}`);
-if (!PAUSED) {
+if (PAUSED) {
+  // To end would be to be started again.
+  while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
+} else {
   await watch({
     database: new BeadsDatabase(database, settings.AGENT_ASSIGNEE),
     sink: new Sink(K_SINK),
-    envelope: envelopeFrom({
-      project: settings.source,
-      function: 'watch',
-      traceparent: traceOf(undefined),
-      extensions: settings.eventExtensions,
-    }),
+    newEnvelope: () =>
+      envelopeFrom({
+        project: settings.source,
+        function: 'watch',
+        traceparent: traceOf(undefined),
+        extensions: settings.eventExtensions,
+      }),
     policy: policyOf(settings),
     reapAfterMinutes: settings.REAP_AFTER_MINUTES,
+    asksForJobs: settings.AGENT_SERVICE_URL !== undefined,
     log,
     signal: stop.signal,
   });

@@ -1,5 +1,5 @@
 import { roomFor, type Decision, type Policy } from '../../functions/dispatch/decide.ts';
-import { ageMinutesOf, judge } from '../../functions/reap/judge.ts';
+import { ageMinutesOf, isWorthAsking, judge } from '../../functions/reap/judge.ts';
 import type { Look } from '../../shared/beads/look.ts';
 
 /**
@@ -30,8 +30,10 @@ export interface Asked {
 
 /** The first repetition; an agent that finishes closes its bead, which is a change of its own. */
 const FIRST_REPEAT_MS = 30_000;
-/** No repetition waits longer than an agent that was blind for a while should. */
-const LONGEST_REPEAT_MS = 600_000;
+/** While work waits, it is asked for as often as by the schedule of the plain overlay. */
+const LONGEST_REPEAT_MS = 120_000;
+/** And the reaper, while jobs run that it can ask about. */
+const JOBS_REPEAT_MS = 600_000;
 /** An event that was not sent in this time is not being sent by the tick that recorded it. */
 const UNSENT_MS = 60_000;
 /** A claim that nobody has recorded an outcome of: its dispatcher has died, or hangs. */
@@ -69,19 +71,29 @@ export function wakeDispatch(
   return wake(state, due.length, asked, nowMs);
 }
 
-/** The same for the reaper: what is past its threshold by age alone. */
+/**
+ * The same for the reaper: what is past its threshold by age alone, or has a job that may have ended.
+ * @param asksForJobs whether the reaper knows an agent service to ask.
+ */
 export function wakeReap(
   look: Look,
   thresholdMinutes: number,
+  asksForJobs: boolean,
   asked: Asked | undefined,
   nowMs: number,
 ): (WakeUp & { asked: Asked }) | undefined {
   const stalled = look.inProgress.filter(
     (bead) => judge(bead, undefined, look.now, thresholdMinutes).kind === 'block',
   );
-  if (stalled.length === 0) return undefined;
-  const state = stalled.map(({ id, updatedAt }) => `${id}@${updatedAt.getTime()}`).join(' ');
-  return wake(state, stalled.length, asked, nowMs);
+  if (stalled.length > 0) {
+    const state = stalled.map(({ id, updatedAt }) => `${id}@${updatedAt.getTime()}`).join(' ');
+    return wake(state, stalled.length, asked, nowMs);
+  }
+  const withJobs = look.inProgress.filter((bead) => isWorthAsking(bead, look.now));
+  const isTooSoon = asked !== undefined && nowMs - asked.atMs < JOBS_REPEAT_MS;
+  if (!asksForJobs || withJobs.length === 0 || isTooSoon) return undefined;
+  const asking = { state: 'jobs', atMs: nowMs, times: 1 };
+  return { reason: 'waiting', beads: withJobs.length, asked: asking };
 }
 
 function wake(

@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { decide, type Policy } from '../../functions/dispatch/decide.ts';
 import type { Envelope } from '../../shared/audit/envelope.ts';
-import { wakeUpEvent, type WakeUpName } from '../../shared/audit/wake-up.ts';
 import type { Sink } from '../../shared/audit/sink.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
-import { wakeDispatch, wakeReap, type Asked, type WakeUp } from './plan.ts';
+import { wakeDispatch, wakeReap } from './plan.ts';
+import { Waker } from './waker.ts';
 
 /**
  * Looks at the beads all the time and wakes the functions when there is something for them to do. It never
@@ -21,18 +21,19 @@ const POLL_MS = 250;
 export const SLOWEST_POLL_MS = 1_000;
 /** What becomes due without a change: a deferred bead, one that rests, one that stalls. */
 export const LOOK_AGAIN_MS = 30_000;
-/** A sink or a database that is away is tried again after this, and twice as long each time. */
+/** A database that is away is tried again after this, and twice as long each time. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** A broker answers when the function has answered; the longest tick takes this. */
-const SEND_TIMEOUT_MS = 300_000;
 
 export interface WatchParts {
   database: BeadsDatabase;
   sink: Sink;
-  envelope: Envelope;
+  /** Makes events, each under a trace of its own, which the tick goes on with. */
+  newEnvelope: () => Envelope;
   policy: Policy;
   reapAfterMinutes: number;
+  /** Whether the reaper knows an agent service to ask about jobs. */
+  asksForJobs: boolean;
   log: Logger;
   /** Ends the watch. */
   signal: AbortSignal;
@@ -40,13 +41,13 @@ export interface WatchParts {
 
 /** Watches until the signal; a database that goes away is waited for. */
 export async function watch(parts: WatchParts): Promise<void> {
-  const { database, envelope, log, signal } = parts;
-  const asked = new Map<WakeUpName, Asked>();
+  const { database, newEnvelope, log, signal } = parts;
+  const wakers = [new Waker('dispatch.due.v1', parts), new Waker('reap.due.v1', parts)];
   let pauseMs = FIRST_PAUSE_MS;
   while (!signal.aborted) {
     try {
-      await database.use(envelope, async (beads) => {
-        await watchOver(beads, asked, parts, () => (pauseMs = FIRST_PAUSE_MS));
+      await database.use(newEnvelope(), async (beads) => {
+        await watchOver(beads, wakers, parts, () => (pauseMs = FIRST_PAUSE_MS));
       });
     } catch (error) {
       log.error({ ...describeError(error), againInMs: pauseMs }, 'cannot look at the beads');
@@ -59,60 +60,41 @@ export async function watch(parts: WatchParts): Promise<void> {
 /** Over one connection, for as long as it stands. */
 async function watchOver(
   beads: Beads,
-  asked: Map<WakeUpName, Asked>,
-  parts: WatchParts,
+  wakers: readonly Waker[],
+  { policy, reapAfterMinutes, asksForJobs, signal }: WatchParts,
   onLook: () => void,
 ): Promise<void> {
   let seen = '';
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   let pollMs = POLL_MS;
-  while (!parts.signal.aborted) {
+  while (!signal.aborted) {
     const state = await beads.stateHash();
     const isChanged = state !== seen;
-    if (isChanged || performance.now() - lookedAtMs >= LOOK_AGAIN_MS) {
+    const now = performance.now();
+    if (
+      isChanged ||
+      now - lookedAtMs >= LOOK_AGAIN_MS ||
+      wakers.some((waker) => waker.wants(now))
+    ) {
       seen = state;
-      lookedAtMs = performance.now();
-      await lookAndWake(beads, asked, parts);
+      lookedAtMs = now;
+      const look = await beads.look();
+      const decision = decide(look, policy);
+      for (const waker of wakers) {
+        waker.wake((asked) =>
+          waker.name === 'reap.due.v1'
+            ? wakeReap(look, reapAfterMinutes, asksForJobs, asked, now)
+            : wakeDispatch(look, decision, policy, asked, now),
+        );
+      }
       onLook();
     }
     pollMs = isChanged ? POLL_MS : Math.min(pollMs * 1.5, SLOWEST_POLL_MS);
-    await sleep(pollMs, parts.signal);
+    await sleep(pollMs, signal);
   }
 }
 
-async function lookAndWake(
-  beads: Beads,
-  asked: Map<WakeUpName, Asked>,
-  { sink, envelope, policy, reapAfterMinutes, log }: WatchParts,
-): Promise<void> {
-  const look = await beads.look();
-  const now = performance.now();
-  const due: [WakeUpName, (WakeUp & { asked: Asked }) | undefined][] = [
-    [
-      'dispatch.due.v1',
-      wakeDispatch(look, decide(look, policy), policy, asked.get('dispatch.due.v1'), now),
-    ],
-    ['reap.due.v1', wakeReap(look, reapAfterMinutes, asked.get('reap.due.v1'), now)],
-  ];
-  for (const [name, wakeUp] of due) {
-    if (wakeUp === undefined) continue;
-    asked.set(name, wakeUp.asked);
-    // Not waited for: a broker answers only when the tick has ended, and meanwhile more may happen.
-    void send(name, wakeUp);
-  }
-
-  async function send(name: WakeUpName, { reason, beads: count }: WakeUp): Promise<void> {
-    const event = envelope(wakeUpEvent(name, { reason, beads: count }));
-    const delivery = await sink.deliver(event, SEND_TIMEOUT_MS);
-    if (delivery.kind === 'taken') {
-      log.info({ wakeUp: name, reason, beads: count }, 'woken');
-    } else {
-      asked.delete(name);
-      log.warn({ wakeUp: name, problem: delivery.problem }, 'the sink did not take a wake-up');
-    }
-  }
-}
-
-async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+/** @returns at the end of the time or at the signal, whichever comes first. */
+export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   await pause(ms, undefined, { signal }).catch(() => undefined);
 }

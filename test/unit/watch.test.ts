@@ -50,7 +50,7 @@ describe('the watch wakes the dispatcher', () => {
       asked = wakeUp.asked;
       wokenAt.push(seconds);
     }
-    expect(wokenAt).toEqual([0, 30, 90, 210, 450, 930, 1530, 2130, 2730, 3330]);
+    expect(wokenAt.slice(0, 6)).toEqual([0, 30, 90, 210, 330, 450]);
   });
 
   it('at once when another bead is ready, when one was touched, and when room became free', () => {
@@ -84,10 +84,22 @@ describe('the watch wakes the reaper', () => {
   it('when a bead is past its threshold, once, and again while it stays', () => {
     const stalled = (minutes: number) =>
       seen([], [bead('a', { status: 'in_progress', updatedAt: minutesAgo(minutes) })]);
-    expect(wakeReap(stalled(30), 30, undefined, 0)).toBeUndefined();
-    const wakeUp = wakeReap(stalled(31), 30, undefined, 0);
+    expect(wakeReap(stalled(30), 30, false, undefined, 0)).toBeUndefined();
+    const wakeUp = wakeReap(stalled(31), 30, false, undefined, 0);
     expect(wakeUp).toMatchObject({ reason: 'changed', beads: 1 });
-    expect(wakeReap(stalled(31), 30, wakeUp?.asked, 29_999)).toBeUndefined();
-    expect(wakeReap(stalled(31), 30, wakeUp?.asked, 30_000)).toMatchObject({ reason: 'waiting' });
+    expect(wakeReap(stalled(31), 30, false, wakeUp?.asked, 29_999)).toBeUndefined();
+    expect(wakeReap(stalled(31), 30, false, wakeUp?.asked, 30_000)).toMatchObject({
+      reason: 'waiting',
+    });
+  });
+
+  it('every ten minutes while a job runs that may have ended, if it can ask', () => {
+    const job = { id: '3f2a9c0d1e4b', from: 'beadboard' } as const;
+    const working = seen([], [bead('a', { status: 'in_progress', job, updatedAt: minutesAgo(5) })]);
+    expect(wakeReap(working, 30, false, undefined, 0)).toBeUndefined();
+    const wakeUp = wakeReap(working, 30, true, undefined, 0);
+    expect(wakeUp).toMatchObject({ reason: 'waiting', beads: 1 });
+    expect(wakeReap(working, 30, true, wakeUp?.asked, 599_999)).toBeUndefined();
+    expect(wakeReap(working, 30, true, wakeUp?.asked, 600_000)).toBeDefined();
   });
 });

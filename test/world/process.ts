@@ -69,6 +69,11 @@ export class WorldProcess {
     return this.#output;
   }
 
+  /** Once it has ended by itself. */
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
   get pid(): number {
     return this.#child.pid ?? -1;
   }

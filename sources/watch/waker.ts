@@ -1,0 +1,71 @@
+import type { Envelope } from '../../shared/audit/envelope.ts';
+import type { Sink } from '../../shared/audit/sink.ts';
+import { wakeUpEvent, type WakeUpName } from '../../shared/audit/wake-up.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { Asked, WakeUp } from './plan.ts';
+
+/** A sink that is away is tried again after this, and twice as long each time. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+/** A broker answers when the function has answered; the longest tick takes this. */
+const SEND_TIMEOUT_MS = 300_000;
+
+export interface WakerParts {
+  sink: Sink;
+  newEnvelope: () => Envelope;
+  log: Logger;
+}
+
+/**
+ * Wakes one function. One wake-up at a time is under way: a broker answers when the tick has ended, and only
+ * then does it make sense to look whether there is more to do.
+ */
+export class Waker {
+  readonly name: WakeUpName;
+  readonly #parts: WakerParts;
+  #asked: Asked | undefined;
+  #isUnderWay = false;
+  #pauseMs = FIRST_PAUSE_MS;
+  /** When to look next, whatever has changed (`performance.now()`). */
+  #lookAt = Number.POSITIVE_INFINITY;
+
+  constructor(name: WakeUpName, parts: WakerParts) {
+    this.name = name;
+    this.#parts = parts;
+  }
+
+  /** Whether the beads are to be looked at again, because a wake-up has ended or must be repeated. */
+  wants(nowMs: number): boolean {
+    return nowMs >= this.#lookAt;
+  }
+
+  /** @param plan says what is due, given what was asked for last. */
+  wake(plan: (asked: Asked | undefined) => (WakeUp & { asked: Asked }) | undefined): void {
+    if (this.#isUnderWay) return;
+    this.#lookAt = Number.POSITIVE_INFINITY;
+    const due = plan(this.#asked);
+    if (due !== undefined) void this.#send(due);
+  }
+
+  async #send({ reason, beads, asked }: WakeUp & { asked: Asked }): Promise<void> {
+    const { sink, newEnvelope, log } = this.#parts;
+    this.#isUnderWay = true;
+    const event = newEnvelope()(wakeUpEvent(this.name, { reason, beads }));
+    const delivery = await sink.deliver(event, SEND_TIMEOUT_MS);
+    this.#isUnderWay = false;
+    if (delivery.kind === 'taken') {
+      log.info({ wakeUp: this.name, reason, beads }, 'woken');
+      this.#asked = asked;
+      this.#pauseMs = FIRST_PAUSE_MS;
+      this.#lookAt = performance.now();
+    } else {
+      const { problem } = delivery;
+      log.warn(
+        { wakeUp: this.name, problem, againInMs: this.#pauseMs },
+        'the sink took no wake-up',
+      );
+      this.#lookAt = performance.now() + this.#pauseMs;
+      this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+    }
+  }
+}
