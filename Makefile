@@ -39,11 +39,12 @@ lint: $(NPM_READY) ## oxlint with types, prettier
 typecheck: $(NPM_READY) ## tsc, strict
 	@npm run --silent typecheck
 
-build: $(BUILT) ## compile both functions to dist/
+build: $(BUILT) ## bundle all programs and plugins into dist/
 
 plugins: $(BUILT) ## install the plugins of kn: kn beads, kn source ping suspend and resume
 	@mkdir -p $(PLUGINS_DIR)
 	@install -m 755 dist/plugins/kn-* $(PLUGINS_DIR)/
+	@install -m 644 dist/plugins/package.json $(PLUGINS_DIR)/
 	@echo "installed in $(PLUGINS_DIR): $$(cd dist/plugins && echo kn-*)"
 
 image: ## build the container image, with podman or docker
@@ -80,3 +81,4 @@ $(PYTHON): tools/requirements.txt tools/python.sh
 $(BUILT): $(NPM_READY) $(SOURCES)
 	@npm run --silent build
 	@touch $@
+	@echo "built: $$(cd dist && echo *.mjs plugins/kn-*)"

@@ -5,7 +5,7 @@ import {
   KubeConfig,
   setHeaderOptions,
 } from '@kubernetes/client-node';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { z } from 'zod';
 
 import { messageOf } from '../shared/errors.ts';
@@ -18,15 +18,23 @@ export interface ClusterOptions {
   kubeconfig?: string;
   context?: string;
   cluster?: string;
+  as?: string;
 }
 
+/** kn passes its global flags on wherever they stood, before or behind a plugin's own words. */
 export function withClusterOptions(command: Command): Command {
   return command
     .option('-n, --namespace <namespace>', 'namespace; by default the one of the context')
     .option('--kubeconfig <file>', 'kubeconfig; by default $KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
-    .option('--cluster <name>', 'cluster of the kubeconfig');
+    .option('--cluster <name>', 'cluster of the kubeconfig')
+    .option('--as <user>', 'user to impersonate')
+    .addOption(new Option('--config <file>', 'of kn itself').hideHelp())
+    .addOption(new Option('--log-http', 'of kn itself').hideHelp());
 }
+
+/** The context that the client makes up for a localhost where nothing is configured. */
+const FALLBACK = 'loaded-context';
 
 /** Something that a person can mend; its message is all that is printed. */
 export class ClusterError extends Error {}
@@ -57,7 +65,7 @@ export class Cluster {
   readonly #core: CoreV1Api;
 
   /** @throws {ClusterError} no usable kubeconfig. */
-  constructor({ namespace, kubeconfig, context, cluster }: ClusterOptions) {
+  constructor({ namespace, kubeconfig, context, cluster, as }: ClusterOptions) {
     const config = new KubeConfig();
     try {
       if (kubeconfig === undefined) config.loadFromDefault();
@@ -69,6 +77,12 @@ export class Cluster {
         config.contexts = config.contexts.map((each) =>
           each.name === current.name ? { ...each, cluster } : each,
         );
+      }
+      if (config.getCurrentContext() === FALLBACK) {
+        throw new Error('there is none, and this is no pod of a cluster');
+      }
+      if (as !== undefined) {
+        config.users = config.users.map((user) => ({ ...user, impersonateUser: as }));
       }
       // An http server, such as `kubectl proxy`, has no certificate; the client wants to be told.
       config.clusters = config.clusters.map((each) =>
@@ -145,6 +159,10 @@ export class Cluster {
 
   #explain(error: unknown, doing: string): ClusterError {
     const where = `in namespace ${this.namespace}`;
+    if (error instanceof ApiException && error.code === 401) {
+      const hint = 'the cluster does not accept these credentials (HTTP 401); log in again';
+      return new ClusterError(`cannot ${doing} ${where}: ${hint}`, { cause: error });
+    }
     const why =
       error instanceof ApiException
         ? `HTTP ${error.code} ${reasonIn(error.body)}`

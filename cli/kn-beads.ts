@@ -7,7 +7,7 @@ import {
   withClusterOptions,
   type ClusterOptions,
 } from './cluster.ts';
-import { installHooks } from './hooks.ts';
+import { installHooks, type HooksOptions } from './hooks.ts';
 import { PARTS, SETTINGS } from './parts.ts';
 import { print, run } from './run.ts';
 import { resume, stateOf, suspend, type Step, type Suspendable } from './suspension.ts';
@@ -18,14 +18,15 @@ interface SwitchOptions extends ClusterOptions {
   all?: boolean;
 }
 
-const program = new Command('kn beads').description(
+const program = withClusterOptions(new Command('kn beads')).description(
   'Pauses and resumes the automatic dispatch of beads, and says how it stands.',
 );
 
 withClusterOptions(program.command('pause'))
   .description('No bead is dispatched automatically any more; the reaper goes on.')
   .option('--all', 'stop the reaper, too')
-  .action(async (options: SwitchOptions) => {
+  .action(async (_, command: Command) => {
+    const options = command.optsWithGlobals<SwitchOptions>();
     await change(options, options.all === true, suspend);
     print(
       options.all === true
@@ -37,8 +38,8 @@ withClusterOptions(program.command('pause'))
 
 withClusterOptions(program.command('resume'))
   .description('Brings back what was paused, with the schedules it had.')
-  .action(async (options: ClusterOptions) => {
-    const cluster = await change(options, true, resume);
+  .action(async (_, command: Command) => {
+    const cluster = await change(command.optsWithGlobals<SwitchOptions>(), true, resume);
     print('Beads are dispatched automatically.');
     if (isTrue((await cluster.settings(SETTINGS))['PAUSED'])) {
       print(`But PAUSED is set in the ConfigMap ${SETTINGS}: ticks come and do nothing.`);
@@ -47,8 +48,8 @@ withClusterOptions(program.command('resume'))
 
 withClusterOptions(program.command('status'))
   .description('Says what is paused.')
-  .action(async (options: ClusterOptions) => {
-    const cluster = new Cluster(options);
+  .action(async (_, command: Command) => {
+    const cluster = new Cluster(command.optsWithGlobals<ClusterOptions>());
     const rows = [['FUNCTION', 'ASKED BY', 'NAME', 'STATE', 'SETTING']];
     for (const { function: name, kind, name: object } of PARTS) {
       const found = await cluster.find(kind, object);
@@ -81,9 +82,10 @@ program
     'where wake-ups go: the ingress of the broker, as seen from here',
   )
   .option('--dir <folder>', "bd's folder", '.beads')
+  .option('--assignee <name>', 'whose beads are dispatched (AGENT_ASSIGNEE)', 'agent')
   .option('--force', 'replace hooks that are not ours')
-  .action(async ({ url, dir, force }: { url: string; dir: string; force?: boolean }) => {
-    for (const line of await installHooks(dir, url, force === true)) print(line);
+  .action(async (options: HooksOptions) => {
+    for (const line of await installHooks(options)) print(line);
   });
 
 void run(program);

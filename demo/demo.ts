@@ -141,7 +141,7 @@ function summarize(found: readonly string[], logged: number): void {
     `${board.posts.length} POSTs to BeadBoard: ${board.jobs.length} jobs for ${accepted} beads, one refused, one answer lost.`,
   );
   screen.print(
-    `${sink.events.length} CloudEvents, each on record with its bead's change; ${logged} in the audit log, ${subscribers.ntfy.messages.length} messages to a person.`,
+    `${sink.events.length} CloudEvents, each on record with its bead's change; ${logged} in the audit log (gone now), ${subscribers.ntfy.messages.length} messages to a person.`,
   );
   for (const line of found) screen.print(styleText('red', `not as expected: ${line}`));
   if (found.length > 0) {

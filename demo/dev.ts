@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import { messageOf } from '../shared/errors.ts';
 import type { TrackedBead } from '../test/world/tracker.ts';
 import { World } from '../test/world/world.ts';
-import { eventLine, lastNote, leftAlone, messageLine } from './words.ts';
+import { eventLine, lastNote, leftAlone, messageLine, stopped } from './words.ts';
 
 /** `make dev`: the demo's world, kept up to play with; nothing ticks unless asked to. */
 
@@ -65,7 +65,9 @@ const commands: Record<string, { usage: string; help: string; run: Command }> = 
     usage: 'note <bead> <text>',
     help: 'progress, as an agent or a person notes it',
     run: async (id = '', ...words) => {
+      if (words.length === 0) throw new Error('a note has some text');
       await tracker.note(id, words.join(' '));
+      print(`  ${beadLine(await tracker.show(id))}`);
     },
   },
   stall: {
@@ -95,6 +97,9 @@ const commands: Record<string, { usage: string; help: string; run: Command }> = 
       print(`  HTTP ${await dispatch.tick()}`);
       for (const { id, reason } of leftAlone(dispatch.log.slice(seen))) {
         print(`  left   ${id.padEnd(8)} ${reason}`);
+      }
+      for (const { waiting, reason } of stopped(dispatch.log.slice(seen))) {
+        print(`  waits  ${waiting.padEnd(8)} ${reason}`);
       }
     },
   },
@@ -175,7 +180,7 @@ async function obey(line: string): Promise<void> {
   const [name = '', ...words] = line.trim().split(/\s+/);
   try {
     if (name !== '') {
-      const command = commands[name];
+      const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
       if (command === undefined) print(`  no such command: ${name} (try help)`);
       else await command.run(...words);
     }

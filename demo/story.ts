@@ -51,7 +51,7 @@ export const BEADS: readonly StoryBead[] = [
     shows: 'the answer is lost; the claim is kept and nothing is posted twice',
     fields: { assignee: 'agent', priority: 3 },
     endsAs: 'in_progress',
-    endsWith: 'dispatch outcome unknown: other side closed',
+    endsWith: 'dispatch outcome unknown: the connection was closed before there was an answer',
   },
   {
     id: 'code-f6',

@@ -49,6 +49,13 @@ export function leftAlone(log: readonly Data[]): { id: string; reason: string }[
   return log.flatMap((line) => leftLine.safeParse(line).data?.left ?? []);
 }
 
+const stopLine = z.object({ waiting: z.string(), reason: z.string() });
+
+/** Why ticks ended although a bead waited, as the dispatcher's log says. */
+export function stopped(log: readonly Data[]): { waiting: string; reason: string }[] {
+  return log.flatMap((line) => stopLine.safeParse(line).data ?? []);
+}
+
 /** A bead's newest note. */
 export function lastNote(notes: string): string {
   return notes.split('\n').at(-1) ?? '';

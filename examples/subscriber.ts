@@ -21,15 +21,17 @@ export function subscriber(
   handle: (event: CloudEvent<unknown>, data: unknown) => Promise<void>,
 ): HttpFunction {
   return async ({ headers, body }, response) => {
+    let event: CloudEvent<unknown> | undefined;
     try {
-      const event = readCloudEvent(headers, body);
+      event = readCloudEvent(headers, body);
       const isStructured = headers['content-type']?.startsWith('application/cloudevents+json');
       await handle(event, isStructured === true ? event.data : body);
       response.status(204).end();
     } catch (error) {
       const isHopeless =
         error instanceof NotACloudEventError || error instanceof UnusableEventError;
-      log.warn({ id: headers['ce-id'], problem: messageOf(error) }, 'event not handled');
+      const { id, type } = event ?? { id: headers['ce-id'], type: headers['ce-type'] };
+      log.warn({ id, type, problem: messageOf(error) }, 'event not handled');
       response.status(isHopeless ? 400 : 503).end();
     }
   };

@@ -91,5 +91,7 @@ function codeOf(error: unknown): string {
 function describeNetworkError(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  if (codeOf(error) === 'UND_ERR_SOCKET')
+    return 'the connection was closed before there was an answer';
   return error.message || codeOf(error) || error.name;
 }

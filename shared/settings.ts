@@ -153,7 +153,11 @@ function explain(
 ): string {
   const name = String(issue.path[0]);
   const value = JSON.stringify(env[name])?.replace(/\/\/[^/]*@/, '//…@');
-  const got = !env[name] ? 'not set' : secrets.includes(name) ? '(a secret)' : value;
+  const got = !env[name]
+    ? 'not set'
+    : secrets.includes(name)
+      ? 'set to something that is not shown'
+      : value;
   return `${name} is ${got}; it takes ${issue.message}`;
 }
 

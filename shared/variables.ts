@@ -93,6 +93,7 @@ export const variables = z.object({
   K_CE_OVERRIDES: overrides
     .optional()
     .describe('Extra CloudEvent extensions as JSON. Set by a SinkBinding.'),
+  PORT: port.default(8080).describe('Where the function listens. Set by Knative.'),
   PAUSED: yesNo
     .default(false)
     .describe('A tick answers 204 and does nothing; events that wait go on waiting.'),

@@ -181,7 +181,10 @@ describe('the notifier', () => {
 
   it.each([
     [{ NOTIFY_URL: '' }, 'NOTIFY_URL is not set; it takes an http or https address'],
-    [{ NOTIFY_URL: 'ftp://s3cret' }, 'NOTIFY_URL is (a secret); it takes an http or https address'],
+    [
+      { NOTIFY_URL: 'ftp://s3cret' },
+      'NOTIFY_URL is set to something that is not shown; it takes an http or https address',
+    ],
     [{ NOTIFY_EVENTS: 'all' }, 'NOTIFY_EVENTS is "all"; it takes a comma-separated list of'],
   ])('ends at once with one line when a setting is bad: %j', async (settings, line) => {
     await expect(start(settings)).rejects.toThrow(line);

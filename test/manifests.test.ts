@@ -6,6 +6,7 @@ import { readSettings } from '../shared/settings.ts';
 import { OVERLAY_TICKS } from '../tools/idle-cost.ts';
 import {
   buildOverlay,
+  buildOwnOverlay,
   objectsIn,
   OVERLAYS,
   problemsIn,
@@ -137,7 +138,7 @@ describe('the overlays', () => {
       warm: ['*/2 * * * *', '*/10 * * * *'],
       'event-driven': ['0 * * * *', '30 * * * *'],
       kafka: ['0 * * * *', '30 * * * *'],
-      paused: ['0 0 31 2 *', '*/10 * * * *'],
+      paused: ['0 0 31 2 *', '30 * * * *'],
     });
     // What docs/idle-cost.md reckons with.
     expect(schedules).toEqual(
@@ -162,10 +163,16 @@ describe('the overlays', () => {
     expect(retention('beads-reap')).toBe('12m');
   });
 
-  it('paused: keeps the schedule where kn beads resume looks for it', () => {
-    expect(find(built('paused'), 'PingSource', 'beads-dispatch').metadata.annotations).toEqual({
-      'kn-source-ping-suspend/schedule': '*/2 * * * *',
+  it('paused: keeps the schedule, whichever it was, where kn beads resume looks for it', async () => {
+    const kept = (objects: readonly KubernetesObject[]) =>
+      find(objects, 'PingSource', 'beads-dispatch').metadata.annotations;
+    expect(kept(built('paused'))).toEqual({ 'kn-source-ping-suspend/schedule': '0 * * * *' });
+    expect(find(built('paused'), 'Trigger', 'beads-wake-dispatch')).toMatchObject({
+      metadata: { annotations: { 'kn-beads-pause/filters': expect.stringContaining('due.v1') } },
+      spec: { filters: [{ exact: { type: 'io.beads.paused' } }] },
     });
+    const plain = await buildOwnOverlay({ resources: ['base'], components: ['paused'] });
+    expect(kept(objectsIn(plain))).toEqual({ 'kn-source-ping-suspend/schedule': '*/2 * * * *' });
   });
 
   it('kafka: has a Kafka broker', () => {

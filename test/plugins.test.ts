@@ -162,7 +162,7 @@ describe('kn', () => {
     api.apply('PingSource', 'beads-dispatch', { spec });
     api.get('PingSource', 'beads-dispatch').metadata.annotations = metadata.annotations;
     await kn('kn-beads', 'resume');
-    expect(scheduleOf('beads-dispatch')).toBe('*/2 * * * *');
+    expect(scheduleOf('beads-dispatch')).toBe('0 * * * *');
   });
 
   it.each([
@@ -234,6 +234,14 @@ describe('kn beads hooks', () => {
       'ce-specversion': '1.0',
       'ce-type': 'io.beads.dispatch.due.v1',
     });
+  });
+
+  it('know another assignee when they are told', async () => {
+    await install('--assignee', 'robot');
+    await start('on_update', { assignee: 'agent' });
+    expect(requests).toEqual([]);
+    await start('on_update', { assignee: 'robot' });
+    expect(requests).toHaveLength(1);
   });
 
   it('never hold bd up: a sink that is away is no failure', async () => {

@@ -42,12 +42,7 @@ export const OVERLAY_TICKS: Record<string, Ticks> = {
   },
   'event-driven': { ...HOURLY, retentionS: NO_RETENTION, hasWatch: true },
   kafka: { ...HOURLY, retentionS: NO_RETENTION, hasWatch: true },
-  paused: {
-    dispatch: '0 0 31 2 *',
-    reap: '*/10 * * * *',
-    retentionS: NO_RETENTION,
-    hasWatch: false,
-  },
+  paused: { dispatch: '0 0 31 2 *', reap: HOURLY.reap, retentionS: NO_RETENTION, hasWatch: true },
 };
 
 export interface Cost {

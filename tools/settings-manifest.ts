@@ -15,6 +15,7 @@ export function settingsManifest(): string {
   const lines = Object.entries(variables.shape).flatMap(([name, schema]) => {
     const meaning = `  # ${schema.meta()?.description ?? ''}`;
     if (secrets.includes(name)) return [`${meaning} In the Secret beads-secrets: ${name}.`];
+    if (name === 'PORT') return [];
     if (name.startsWith('K_')) return [`${meaning} (${name})`];
     const given = Object.entries(GIVEN).find(([each]) => each === name)?.[1];
     const value =

@@ -69,8 +69,8 @@ export function messageOf(fact: Fact): Message {
     }
     case 'dispatch.due.v1':
     case 'reap.due.v1': {
-      const { beads } = fact.data;
-      return calm('Something is to be done', `Beads that wait for it: ${beads}.`);
+      const what = fact.name === 'reap.due.v1' ? 'reap' : 'dispatch';
+      return calm(`There is something to ${what}`, `Beads that wait for it: ${fact.data.beads}.`);
     }
     case 'tick.failed.v1': {
       const { function: name, code, message } = fact.data;

@@ -7,6 +7,7 @@ const database = { BEADS_DOLT_SERVER_HOST: 'dolt', BEADS_DOLT_SERVER_DATABASE: '
 describe('settings', () => {
   it('have the defaults of the contract', () => {
     expect(readSettings(database)).toEqual({
+      PORT: 8080,
       PAUSED: false,
       AGENT_ASSIGNEE: 'agent',
       MAX_DISPATCHES_PER_TICK: 10,

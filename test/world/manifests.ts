@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import { z } from 'zod';
 
 /** What `kustomize build` makes of knative/, and what kubeconform says of it. */
@@ -29,6 +31,25 @@ export function buildOverlay(name: string): string {
     'build',
     join(ROOT, 'knative/overlays', name),
   ]).toString();
+}
+
+/** An overlay as a user writes one, of folders of knative/. */
+export async function buildOwnOverlay(parts: {
+  resources: readonly string[];
+  components: readonly string[];
+}): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'beads-overlay-'));
+  try {
+    const from = (path: string) => relative(folder, join(ROOT, 'knative', path));
+    const kustomization = {
+      resources: parts.resources.map(from),
+      components: parts.components.map((name) => from(`components/${name}`)),
+    };
+    await writeFile(join(folder, 'kustomization.yaml'), stringify(kustomization));
+    return execFileSync(tool('kustomize'), ['build', folder]).toString();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 export function objectsIn(yaml: string): KubernetesObject[] {
