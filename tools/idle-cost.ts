@@ -1,4 +1,5 @@
-import { LOOK_AGAIN_MS, SLOWEST_POLL_MS } from '../sources/watch/watch.ts';
+import { LOOK_AGAIN_MS } from '../sources/watch/plan.ts';
+import { SLOWEST_POLL_MS } from '../sources/watch/watch.ts';
 
 /**
  * What a day costs on which nothing is to be done: a day of ticks, replayed second by second with the

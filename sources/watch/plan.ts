@@ -36,6 +36,8 @@ const LONGEST_REPEAT_MS = 120_000;
 const JOBS_REPEAT_MS = 600_000;
 /** An event that was not sent in this time is not being sent by the tick that recorded it. */
 const UNSENT_MS = 60_000;
+/** A look is a query or four. */
+export const LOOK_AGAIN_MS = 30_000;
 /** A claim that nobody has recorded an outcome of: its dispatcher has died, or hangs. */
 const ORPHAN_MINUTES = 1;
 
@@ -94,6 +96,20 @@ export function wakeReap(
   if (!asksForJobs || withJobs.length === 0 || isTooSoon) return undefined;
   const asking = { state: 'jobs', atMs: nowMs, times: 1 };
   return { reason: 'waiting', beads: withJobs.length, asked: asking };
+}
+
+/**
+ * What becomes due without a change: a deferred bead at its time; one that rests, or stalls, at the latest
+ * after half a minute.
+ * @returns in how many milliseconds to look again.
+ */
+export function lookAgainInMs({ now, open }: Look): number {
+  const waits = open.flatMap(({ bead }) =>
+    bead.deferUntil !== undefined && bead.deferUntil > now
+      ? [bead.deferUntil.getTime() - now.getTime()]
+      : [],
+  );
+  return Math.min(LOOK_AGAIN_MS, ...waits);
 }
 
 function wake(

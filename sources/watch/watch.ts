@@ -6,7 +6,7 @@ import type { Sink } from '../../shared/audit/sink.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
-import { wakeDispatch, wakeReap } from './plan.ts';
+import { lookAgainInMs, wakeDispatch, wakeReap } from './plan.ts';
 import { Waker } from './waker.ts';
 
 /**
@@ -19,8 +19,6 @@ import { Waker } from './waker.ts';
 const POLL_MS = 250;
 /** While nothing does. A change is seen within this, and its wake-up sent at once. */
 export const SLOWEST_POLL_MS = 1_000;
-/** What becomes due without a change: a deferred bead, one that rests, one that stalls. */
-export const LOOK_AGAIN_MS = 30_000;
 /** A database that is away is tried again after this, and twice as long each time. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -65,20 +63,16 @@ async function watchOver(
   onLook: () => void,
 ): Promise<void> {
   let seen = '';
-  let lookedAtMs = Number.NEGATIVE_INFINITY;
+  let lookAtMs = Number.NEGATIVE_INFINITY;
   let pollMs = POLL_MS;
   while (!signal.aborted) {
     const state = await beads.stateHash();
     const isChanged = state !== seen;
     const now = performance.now();
-    if (
-      isChanged ||
-      now - lookedAtMs >= LOOK_AGAIN_MS ||
-      wakers.some((waker) => waker.wants(now))
-    ) {
+    if (isChanged || now >= lookAtMs || wakers.some((waker) => waker.wants(now))) {
       seen = state;
-      lookedAtMs = now;
       const look = await beads.look();
+      lookAtMs = now + lookAgainInMs(look);
       const decision = decide(look, policy);
       for (const waker of wakers) {
         waker.wake((asked) =>

@@ -4,7 +4,7 @@ import { decide, type Policy } from '../../functions/dispatch/decide.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import { NO_FAILURES, NO_MISSES } from '../../shared/beads/history.ts';
 import type { Look } from '../../shared/beads/look.ts';
-import { wakeDispatch, wakeReap, type Asked } from '../../sources/watch/plan.ts';
+import { lookAgainInMs, wakeDispatch, wakeReap, type Asked } from '../../sources/watch/plan.ts';
 import { aBead } from '../world/bead.ts';
 
 const now = new Date('2026-11-21T12:00:00Z');
@@ -101,5 +101,18 @@ describe('the watch wakes the reaper', () => {
     expect(wakeUp).toMatchObject({ reason: 'waiting', beads: 1 });
     expect(wakeReap(working, 30, true, wakeUp?.asked, 599_999)).toBeUndefined();
     expect(wakeReap(working, 30, true, wakeUp?.asked, 600_000)).toBeDefined();
+  });
+});
+
+describe('the watch looks again', () => {
+  const until = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+  it.each([
+    ['after half a minute when nothing is known to become due', [], 30_000],
+    ['when the first bead is deferred no longer', [until(20), until(4), until(60)], 4_000],
+    ['after half a minute when that is later', [until(31)], 30_000],
+    ['as if there were none that is past', [until(-5)], 30_000],
+  ])('%s', (_, deferred, milliseconds) => {
+    const open = deferred.map((deferUntil, n) => bead(String(n), { deferUntil }));
+    expect(lookAgainInMs(seen(open))).toBe(milliseconds);
   });
 });
