@@ -57,7 +57,7 @@ export const TRIGGER: Kind = {
   field: 'filters',
   annotation: FILTERS_KEPT,
   suspended: NOTHING,
-  show: () => 'filters',
+  show: () => 'filter',
   keep: (setting) => JSON.stringify(setting ?? null),
   restore: (kept): unknown => JSON.parse(kept),
 };

@@ -125,9 +125,9 @@ describe('kn', () => {
       [
         'FUNCTION  ASKED BY    NAME                 STATE      SETTING',
         'dispatch  PingSource  beads-dispatch       suspended  schedule */2 * * * * kept',
-        'dispatch  Trigger     beads-wake-dispatch  suspended  filters kept',
+        'dispatch  Trigger     beads-wake-dispatch  suspended  filter kept',
         'reap      PingSource  beads-reap           suspended  schedule */10 * * * * kept',
-        'reap      Trigger     beads-wake-reap      suspended  filters kept',
+        'reap      Trigger     beads-wake-reap      suspended  filter kept',
         '',
       ].join('\n'),
     );
