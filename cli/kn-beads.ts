@@ -41,9 +41,7 @@ withClusterOptions(program.command('resume'))
   .action(async (_, command: Command) => {
     const cluster = await change(command.optsWithGlobals<SwitchOptions>(), true, resume);
     print('Beads are dispatched automatically.');
-    if (isTrue((await cluster.settings(SETTINGS))['PAUSED'])) {
-      print(`But PAUSED is set in the ConfigMap ${SETTINGS}: ticks come and do nothing.`);
-    }
+    await tellOfLastGuard(cluster, 'But ');
   });
 
 withClusterOptions(program.command('status'))
@@ -67,9 +65,7 @@ withClusterOptions(program.command('status'))
           .trimEnd(),
       );
     }
-    if (isTrue((await cluster.settings(SETTINGS))['PAUSED'])) {
-      print(`PAUSED is set in the ConfigMap ${SETTINGS}: ticks come and do nothing.`);
-    }
+    await tellOfLastGuard(cluster);
   });
 
 program
@@ -128,4 +124,8 @@ function nothingThere(namespace: string): ClusterError {
   );
 }
 
-const isTrue = (value: string | undefined) => value === 'true' || value === '1';
+async function tellOfLastGuard(cluster: Cluster, but = ''): Promise<void> {
+  const { PAUSED } = await cluster.settings(SETTINGS);
+  if (PAUSED !== 'true' && PAUSED !== '1') return;
+  print(`${but}PAUSED is set in the ConfigMap ${SETTINGS}: ticks come and do nothing.`);
+}

@@ -1,7 +1,7 @@
 import type { HttpFunction } from '@google-cloud/functions-framework';
 import type { CloudEvent } from 'cloudevents';
 
-import { readCloudEvent } from '../shared/cloud-event.ts';
+import { isStructured, readCloudEvent } from '../shared/cloud-event.ts';
 import { messageOf, NotACloudEventError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 
@@ -24,8 +24,7 @@ export function subscriber(
     let event: CloudEvent<unknown> | undefined;
     try {
       event = readCloudEvent(headers, body);
-      const isStructured = headers['content-type']?.startsWith('application/cloudevents+json');
-      await handle(event, isStructured === true ? event.data : body);
+      await handle(event, isStructured(headers) ? event.data : body);
       response.status(204).end();
     } catch (error) {
       const isHopeless =

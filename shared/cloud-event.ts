@@ -19,6 +19,11 @@ const attributes = z.object({
   time: z.iso.datetime({ offset: true }).optional(),
 });
 
+/** Whether the whole event is in the body; else its attributes are headers, and the body is its data. */
+export function isStructured(headers: IncomingHttpHeaders): boolean {
+  return headers['content-type']?.startsWith(STRUCTURED) === true;
+}
+
 /**
  * Reads the CloudEvent of a request, strictly.
  * @param headers names in lower case, as Node gives them.
@@ -26,7 +31,7 @@ const attributes = z.object({
  * @throws {NotACloudEventError} says what is missing or wrong.
  */
 export function readCloudEvent(headers: IncomingHttpHeaders, body: unknown): CloudEvent<unknown> {
-  const structured = headers['content-type']?.startsWith(STRUCTURED) === true;
+  const structured = isStructured(headers);
   const checked = attributes.safeParse(structured ? body : attributesOf(headers));
   if (!checked.success) {
     const names = checked.error.issues.map(({ path }) => path.join('.')).join(', ');

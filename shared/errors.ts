@@ -77,6 +77,12 @@ export function describeError(error: unknown): { code: string; message: string }
   return { code: UNEXPECTED, message: messageOf(error) };
 }
 
+/** The same for whoever is not the operator: what nobody foresaw may say anything, and the log has it. */
+export function toldOutside(error: unknown): { code: string; message: string } {
+  const { code, message } = describeError(error);
+  return { code, message: code === UNEXPECTED ? 'see the log' : message };
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -8,11 +8,17 @@ import { Sink } from './audit/sink.ts';
 import { wakeUpEvent } from './audit/wake-up.ts';
 import type { BeadsDatabase } from './beads/beads.ts';
 import { readCloudEvent } from './cloud-event.ts';
-import { describeError, NotACloudEventError, UNEXPECTED, TickIncompleteError } from './errors.ts';
+import {
+  describeError,
+  NotACloudEventError,
+  TickIncompleteError,
+  toldOutside,
+  UNEXPECTED,
+} from './errors.ts';
 import { holdSignals, isStopping } from './hold-signals.ts';
 import type { Logger } from './log.ts';
-import type { Settings } from './settings.ts';
 import { OneAtATime } from './one-at-a-time.ts';
+import type { Settings } from './settings.ts';
 import { traceOf } from './trace.ts';
 
 /** A broker answers when the tick that was asked for has ended; there is no need to hear of that. */
@@ -86,10 +92,8 @@ export function tickFunction(
         response.status(204).end();
         if (leftOver > 0) await askForDispatch(leftOver, context);
       } catch (error) {
-        const { code, message } = describeError(error);
         const status = error instanceof NotACloudEventError ? 400 : 503;
-        const told = code === UNEXPECTED ? 'see the log' : message;
-        response.status(status).json({ code, message: told });
+        response.status(status).json(toldOutside(error));
       }
     });
   };
@@ -128,8 +132,7 @@ export function tickFunction(
           name: 'tick.failed.v1',
           subject: name,
           at: new Date(),
-          // What nobody foresaw may say anything; the log has it.
-          data: { function: name, code, message: code === UNEXPECTED ? 'see the log' : message },
+          data: { function: name, ...toldOutside(error) },
         }),
       );
       throw error;

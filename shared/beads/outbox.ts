@@ -14,19 +14,20 @@ const PREFIX = 'beads-dispatch.outbox.';
 /** The first key behind all of the outbox: `/` follows `.`. */
 const END = 'beads-dispatch.outbox/';
 
+/** The rows of the outbox. */
+const OURS = `\`key\` >= '${PREFIX}' AND \`key\` < '${END}'`;
+
 /** SQL for the keys of the newest and of the oldest event in the outbox; NULL when it is empty. */
 export const NEWEST_KEY_SQL = keySql('DESC');
 export const OLDEST_KEY_SQL = keySql('ASC');
 
 function keySql(order: 'ASC' | 'DESC'): string {
-  return `
-  (SELECT \`key\` FROM local_metadata WHERE \`key\` >= '${PREFIX}' AND \`key\` < '${END}'
-    ORDER BY \`key\` ${order} LIMIT 1)`;
+  return `(SELECT \`key\` FROM local_metadata WHERE ${OURS} ORDER BY \`key\` ${order} LIMIT 1)`;
 }
 
 const READ_SQL = `
   SELECT \`key\`, value, UTC_TIMESTAMP(6) AS server_time FROM local_metadata
-   WHERE \`key\` >= '${PREFIX}' AND \`key\` < '${END}' ORDER BY \`key\` LIMIT ?`;
+   WHERE ${OURS} ORDER BY \`key\` LIMIT ?`;
 
 /** One event that no sink has taken yet. */
 export interface UnsentEvent {

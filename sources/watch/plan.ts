@@ -1,23 +1,12 @@
 import { roomFor, type Decision, type Policy } from '../../functions/dispatch/decide.ts';
 import { ageMinutesOf, isWorthAsking, judge } from '../../functions/reap/judge.ts';
+import type { WakeUp } from '../../shared/audit/wake-up.ts';
 import type { Look } from '../../shared/beads/look.ts';
 
 /**
  * Whether a function is to be woken, and why. Pure: a wake-up is sent for a state of the beads that gives
  * a function something to do, once; and again, more and more rarely, while that state stays.
  */
-
-export type Reason =
-  /** The beads that could be taken, or those in progress, are not the same as at the last wake-up. */
-  | 'changed'
-  /** They are, and still nobody took them: BeadBoard may have been busy. */
-  | 'waiting';
-
-export interface WakeUp {
-  reason: Reason;
-  /** How many beads there are to do something with. */
-  beads: number;
-}
 
 /** What was last asked for, of one function. */
 export interface Asked {
@@ -27,6 +16,9 @@ export interface Asked {
   /** How often for this state. */
   times: number;
 }
+
+/** A wake-up to send, and what to remember of it when it was taken. */
+export type Due = WakeUp['data'] & { asked: Asked };
 
 /** The first repetition; an agent that finishes closes its bead, which is a change of its own. */
 const FIRST_REPEAT_MS = 30_000;
@@ -52,7 +44,7 @@ export function wakeDispatch(
   policy: Policy,
   asked: Asked | undefined,
   nowMs: number,
-): (WakeUp & { asked: Asked }) | undefined {
+): Due | undefined {
   const beads =
     roomFor(policy, look.inProgress.length, undefined) === 0
       ? []
@@ -83,7 +75,7 @@ export function wakeReap(
   asksForJobs: boolean,
   asked: Asked | undefined,
   nowMs: number,
-): (WakeUp & { asked: Asked }) | undefined {
+): Due | undefined {
   const stalled = look.inProgress.filter(
     (bead) => judge(bead, undefined, look.now, thresholdMinutes).kind === 'block',
   );
@@ -117,7 +109,7 @@ function wake(
   beads: number,
   asked: Asked | undefined,
   nowMs: number,
-): (WakeUp & { asked: Asked }) | undefined {
+): Due | undefined {
   if (asked?.state !== state) {
     return { reason: 'changed', beads, asked: { state, atMs: nowMs, times: 1 } };
   }

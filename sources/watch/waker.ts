@@ -2,11 +2,9 @@ import type { Envelope } from '../../shared/audit/envelope.ts';
 import type { Sink } from '../../shared/audit/sink.ts';
 import { wakeUpEvent, type WakeUpName } from '../../shared/audit/wake-up.ts';
 import type { Logger } from '../../shared/log.ts';
-import type { Asked, WakeUp } from './plan.ts';
+import { Pauses } from './pauses.ts';
+import type { Asked, Due } from './plan.ts';
 
-/** A sink that is away is tried again after this, and twice as long each time. */
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
 /** A broker answers when the function has answered; the longest tick takes this. */
 const SEND_TIMEOUT_MS = 300_000;
 
@@ -25,7 +23,7 @@ export class Waker {
   readonly #parts: WakerParts;
   #asked: Asked | undefined;
   #isUnderWay = false;
-  #pauseMs = FIRST_PAUSE_MS;
+  readonly #pauses = new Pauses();
   /** When to look next, whatever has changed (`performance.now()`). */
   #lookAt = Number.POSITIVE_INFINITY;
 
@@ -40,14 +38,14 @@ export class Waker {
   }
 
   /** @param plan says what is due, given what was asked for last. */
-  wake(plan: (asked: Asked | undefined) => (WakeUp & { asked: Asked }) | undefined): void {
+  wake(plan: (asked: Asked | undefined) => Due | undefined): void {
     if (this.#isUnderWay) return;
     this.#lookAt = Number.POSITIVE_INFINITY;
     const due = plan(this.#asked);
     if (due !== undefined) void this.#send(due);
   }
 
-  async #send({ reason, beads, asked }: WakeUp & { asked: Asked }): Promise<void> {
+  async #send({ reason, beads, asked }: Due): Promise<void> {
     const { sink, newEnvelope, log } = this.#parts;
     this.#isUnderWay = true;
     const event = newEnvelope()(wakeUpEvent(this.name, { reason, beads }));
@@ -56,16 +54,13 @@ export class Waker {
     if (delivery.kind === 'taken') {
       log.info({ wakeUp: this.name, reason, beads }, 'woken');
       this.#asked = asked;
-      this.#pauseMs = FIRST_PAUSE_MS;
+      this.#pauses.reset();
       this.#lookAt = performance.now();
     } else {
       const { problem } = delivery;
-      log.warn(
-        { wakeUp: this.name, problem, againInMs: this.#pauseMs },
-        'the sink took no wake-up',
-      );
-      this.#lookAt = performance.now() + this.#pauseMs;
-      this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+      const againInMs = this.#pauses.next();
+      log.warn({ wakeUp: this.name, problem, againInMs }, 'the sink took no wake-up');
+      this.#lookAt = performance.now() + againInMs;
     }
   }
 }

@@ -6,6 +6,7 @@ import type { Sink } from '../../shared/audit/sink.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import { Pauses } from './pauses.ts';
 import { lookAgainInMs, wakeDispatch, wakeReap } from './plan.ts';
 import { Waker } from './waker.ts';
 
@@ -19,10 +20,6 @@ import { Waker } from './waker.ts';
 const POLL_MS = 250;
 /** While nothing does. A change is seen within this, and its wake-up sent at once. */
 export const SLOWEST_POLL_MS = 1_000;
-/** A database that is away is tried again after this, and twice as long each time. */
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
-
 export interface WatchParts {
   database: BeadsDatabase;
   sink: Sink;
@@ -41,16 +38,16 @@ export interface WatchParts {
 export async function watch(parts: WatchParts): Promise<void> {
   const { database, newEnvelope, log, signal } = parts;
   const wakers = [new Waker('dispatch.due.v1', parts), new Waker('reap.due.v1', parts)];
-  let pauseMs = FIRST_PAUSE_MS;
+  const pauses = new Pauses();
   while (!signal.aborted) {
     try {
       await database.use(newEnvelope(), async (beads) => {
-        await watchOver(beads, wakers, parts, () => (pauseMs = FIRST_PAUSE_MS));
+        await watchOver(beads, wakers, parts, () => pauses.reset());
       });
     } catch (error) {
-      log.error({ ...describeError(error), againInMs: pauseMs }, 'cannot look at the beads');
-      await sleep(pauseMs, signal);
-      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      const againInMs = pauses.next();
+      log.error({ ...describeError(error), againInMs }, 'cannot look at the beads');
+      await sleep(againInMs, signal);
     }
   }
 }

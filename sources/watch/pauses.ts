@@ -1,0 +1,20 @@
+/** What is away is tried again after this, and twice as long each time. */
+const FIRST_MS = 1_000;
+const LONGEST_MS = 30_000;
+
+/** How long to wait before something that is away is tried again. */
+export class Pauses {
+  #nextMs = FIRST_MS;
+
+  /** @returns this pause, in milliseconds; the next one is longer. */
+  next(): number {
+    const pauseMs = this.#nextMs;
+    this.#nextMs = Math.min(2 * pauseMs, LONGEST_MS);
+    return pauseMs;
+  }
+
+  /** It is there again. */
+  reset(): void {
+    this.#nextMs = FIRST_MS;
+  }
+}
