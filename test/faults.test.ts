@@ -4,12 +4,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { BeadBoard } from '../shared/beadboard/beadboard.ts';
 import { BeadsDatabase } from '../shared/beads/beads.ts';
+import { NEWEST } from './world/bd-schema.ts';
 import { createDatabase } from './world/database.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
 import { DoltServer } from './world/dolt.ts';
 import { FunctionProcess } from './world/function.ts';
 import { HttpStandIn, type Reply } from './world/http-stand-in.ts';
 import { Scene } from './world/scene.ts';
+import { Tracker } from './world/tracker.ts';
 
 /** Parts that stall, restart, break off or talk nonsense while a tick runs. */
 describe('a database', () => {
@@ -67,7 +69,7 @@ describe('a database', () => {
   it('that is gone when the claim is read back gets the bead back, unposted', async () => {
     proxy.onHeld = () => proxy.breakConnections();
     proxy.onStatement = (sql) =>
-      /^SELECT id, .* FROM issues WHERE id = /s.test(sql) ? 'hold-answer' : 'through';
+      /^SELECT issues\.id, .* WHERE issues\.id = /s.test(sql) ? 'hold-answer' : 'through';
 
     expect(await scene.dispatch({ database })).toMatchObject({ lost: 1 });
 
@@ -103,7 +105,7 @@ describe('a Dolt server', () => {
   it('that restarts between the POST and the record loses nothing', async () => {
     const dolt = await DoltServer.start();
     try {
-      await createDatabase(dolt.port, 'code', 49);
+      await createDatabase(dolt.port, 'code', NEWEST);
       const scene = await Scene.around('code', dolt.port);
       await scene.tracker.create('code-a1', { assignee: 'agent' });
       let back: Promise<void> | undefined;
@@ -116,8 +118,8 @@ describe('a Dolt server', () => {
       expect(await scene.dispatch()).toMatchObject({ dispatched: 1 });
 
       await back;
-      const after = await Scene.around('code', dolt.port);
-      expect((await after.tracker.show('code-a1')).notes).toContain('dispatched: job=3f2a9c0d1e4b');
+      const after = await Tracker.open(dolt.port, 'code');
+      expect((await after.show('code-a1')).notes).toContain('dispatched: job=3f2a9c0d1e4b');
       expect(scene.sink.typesOf()).toEqual(['dispatch.claimed.v1', 'dispatch.dispatched.v1']);
       await after.close();
       await Promise.all([scene.board.stop(), scene.sink.stop()]);

@@ -210,12 +210,20 @@ describe('the built functions', () => {
   });
 
   describe('that cannot look', () => {
+    /** Others may not know whether there is such a database. */
+    const ROOT = { BEADS_DOLT_SERVER_USER: 'root', BEADS_DOLT_PASSWORD: '' };
     const cases: Record<string, [Record<string, string>, string]> = {
       'the database is not there': [{ BEADS_DOLT_SERVER_PORT: '1' }, 'DATABASE_UNREACHABLE'],
       'the user is wrong': [{ BEADS_DOLT_SERVER_USER: 'nobody' }, 'DATABASE_ACCESS_DENIED'],
       'the password is wrong': [{ BEADS_DOLT_PASSWORD: 'hunter2' }, 'DATABASE_ACCESS_DENIED'],
-      'the database does not exist': [{ BEADS_DOLT_SERVER_DATABASE: 'no' }, 'DATABASE_SCHEMA'],
-      'it is not a bd database': [{ BEADS_DOLT_SERVER_DATABASE: 'mysql' }, 'DATABASE_SCHEMA'],
+      'the database does not exist': [
+        { ...ROOT, BEADS_DOLT_SERVER_DATABASE: 'no' },
+        'DATABASE_SCHEMA',
+      ],
+      'it is not a bd database': [
+        { ...ROOT, BEADS_DOLT_SERVER_DATABASE: 'mysql' },
+        'DATABASE_SCHEMA',
+      ],
     };
     for (const [name, [replaced, code]] of Object.entries(cases)) {
       it(`say so with 503, one line and an event: ${name}`, async () => {
@@ -248,14 +256,14 @@ describe('the built functions', () => {
 
     it('refuse a schema that is newer than they know, and write nothing', async () => {
       await scene.tracker.create('code-a1', { assignee: 'agent' });
-      await scene.tracker.sql('ALTER TABLE issues ADD COLUMN row_lock bigint');
+      await scene.tracker.sql('ALTER TABLE issues ADD COLUMN quorum bigint');
       await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd migrate')");
       const failing = await start('dispatch');
 
       expect(await failing.tick()).toBe(503);
 
       await failing.stop();
-      expect(failing.output).toContain('row_lock');
+      expect(failing.output).toContain('issues.quorum may follow rules');
       expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
     });
 

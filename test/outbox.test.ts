@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { expectAudited, unsentCount } from './world/audit.ts';
-import type { Generation } from './world/bd-schema.ts';
+import { GENERATIONS } from './world/bd-schema.ts';
 import { FunctionProcess } from './world/function.ts';
 import type { Reply } from './world/http-stand-in.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
 
 /** Every transition is an event that is never lost: the outbox, on a real database. */
-describe.each<Generation>([49, 32])('the outbox, on schema %s', (generation) => {
+describe.each(GENERATIONS)('the outbox, on schema %s', (generation) => {
   let scene: Scene;
   beforeEach(async () => {
     scene = await Scene.open(generation);

@@ -33,7 +33,8 @@ describe('a change in beads', () => {
   });
 
   const startWatch = async (settings: Record<string, string> = {}) => {
-    const env = { ...scene.environment(), BEADS_DOLT_SERVER_USER: 'watch', ...settings };
+    const user = { BEADS_DOLT_SERVER_USER: 'watch', BEADS_DOLT_PASSWORD: '' };
+    const env = { ...scene.environment(), ...user, ...settings };
     return await WorldProcess.start(process.execPath, [programFile('watch')], /watch starts/, {
       env,
     });

@@ -11,7 +11,7 @@ import { dispatchTick } from './tick.ts';
 
 const settings = settingsOrExit(readDispatchSettings);
 const log = createLog('dispatch', settings.log);
-const database = new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE);
+const database = new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE, log);
 const parts = {
   database,
   beadboard: new BeadBoard(settings.BEADBOARD_URL, settings.DISPATCH_TIMEOUT_MS),

@@ -9,7 +9,7 @@ import { reapTick } from './tick.ts';
 
 const settings = settingsOrExit(readSettings);
 const log = createLog('reap', settings.log);
-const database = new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE);
+const database = new BeadsDatabase(settings.database, settings.AGENT_ASSIGNEE, log);
 const parts = {
   database,
   agentService: AgentService.of(settings, log),

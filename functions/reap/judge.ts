@@ -13,9 +13,13 @@ const ENDED: ReadonlySet<JobState> = new Set(['completed', 'failed', 'timeout', 
 
 const MS_PER_MINUTE = 60_000;
 
-/** Whole minutes since the bead was last updated, by whoever; an agent's note counts as progress. */
-export function ageMinutesOf({ updatedAt }: Bead, now: Date): number {
-  return Math.max(0, Math.floor((now.getTime() - updatedAt.getTime()) / MS_PER_MINUTE));
+/**
+ * Whole minutes since the last sign of progress: an update by whoever (an agent's note counts), or a
+ * heartbeat of its worker, which bd keeps out of `updated_at`.
+ */
+export function ageMinutesOf({ updatedAt, lease }: Bead, now: Date): number {
+  const last = Math.max(updatedAt.getTime(), lease?.heartbeatAt.getTime() ?? 0);
+  return Math.max(0, Math.floor((now.getTime() - last) / MS_PER_MINUTE));
 }
 
 /**
@@ -41,12 +45,15 @@ export function judge(
   thresholdMinutes: number,
 ): Judgement {
   const ageMinutes = ageMinutesOf(bead, now);
+  if (bead.lease !== undefined && bead.lease.expiresAt > now) {
+    return { kind: 'leave', reason: `its lease runs until ${bead.lease.expiresAt.toISOString()}` };
+  }
   if (jobState !== undefined && AT_WORK.has(jobState)) {
     return { kind: 'leave', reason: `its job ${bead.job?.id} is ${jobState}` };
   }
   const hasEnded = jobState !== undefined && ENDED.has(jobState) && ageMinutes >= GRACE_MINUTES;
   if (!hasEnded && ageMinutes <= thresholdMinutes) {
-    return { kind: 'leave', reason: `it was updated ${ageMinutes} minutes ago` };
+    return { kind: 'leave', reason: `it made progress ${ageMinutes} minutes ago` };
   }
   return { kind: 'block', ageMinutes, thresholdMinutes, jobId: bead.job?.id, jobState };
 }

@@ -2,16 +2,18 @@ import { v7 as uuidv7 } from 'uuid';
 
 import type { Envelope } from '../audit/envelope.ts';
 import { issueJson, updateJson } from './bd-json.ts';
-import { BEAD_EXPRESSIONS, parseBead } from './bead.ts';
+import { parseBead, type Bead } from './bead.ts';
 import { FORBIDDEN, intentKey } from './intent.ts';
+import { journalUpdate } from './journal.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { appendNote } from './notes.ts';
-import { NEWEST_KEY_SQL, outboxKeys } from './outbox.ts';
-import { NEWER_COLUMN, tooNew, type Schema } from './schema.ts';
+import { outboxKeys } from './outbox.ts';
+import { refuseVersions, SchemaChangedError, type Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
-import { formatStep, STEP_KEY } from './step.ts';
+import { READ_ALIASES, statementsFor, updateValues } from './statements.ts';
+import { formatStep } from './step.ts';
 import { fromSqlTime, toSqlTime } from './time.ts';
-import type { Change, Outcome, Transition } from './transition.ts';
+import type { Change, Outcome, Transition, Verdict } from './transition.ts';
 
 /**
  * Our `updated_at` lies one second back. bd writes the second it is, so that a person's write in the
@@ -20,45 +22,35 @@ import type { Change, Outcome, Transition } from './transition.ts';
  */
 const DISTINCT_MS = 1_000;
 
-const READ_SQL = `
-  SELECT *, ${BEAD_EXPRESSIONS}, UTC_TIMESTAMP(6) AS server_time, ${NEWEST_KEY_SQL} AS newest_key
-    FROM issues WHERE id = ?`;
 const LABELS_SQL = 'SELECT label FROM labels WHERE issue_id = ? ORDER BY label';
-const UPDATE_SQL = `
-  UPDATE issues
-     SET status = ?, notes = ?, updated_at = ?, started_at = ?,
-         metadata = JSON_SET(COALESCE(metadata, JSON_OBJECT()), '$.${STEP_KEY}', ?)
-   WHERE id = ?`;
 const EVENT_SQL = `
   INSERT INTO events (id, issue_id, event_type, actor, old_value, new_value)
   VALUES (?, ?, ?, ?, ?, ?)`;
-const ADD_SQL = "CALL DOLT_ADD('issues', 'events')";
 const COMMIT_SQL = "CALL DOLT_COMMIT('-m', ?, '--author', ?)";
 
 /** One transition over all its tries; ids are minted once, so that a repeated try is the same one. */
 export class Attempt {
   readonly #wanted: Transition;
-  readonly #schema: Schema;
   readonly #envelope: Envelope;
   readonly #ids: string[] = [];
   #isRepeated = false;
   #sent: Extract<Outcome, { done: true }> | undefined;
 
   /** @param envelope what the outbox keeps of an event. */
-  constructor(wanted: Transition, schema: Schema, envelope: Envelope) {
+  constructor(wanted: Transition, envelope: Envelope) {
     this.#wanted = wanted;
-    this.#schema = schema;
     this.#envelope = envelope;
   }
 
-  async run(session: Session): Promise<Outcome> {
-    const { beadId, token, actor, message } = this.#wanted;
+  /** @param schema as it is now; it may be another one than that of an earlier try. */
+  async run(session: Session, schema: Schema): Promise<Outcome> {
+    const { beadId, token } = this.#wanted;
     if (this.#isRepeated) await session.query('ROLLBACK');
     this.#isRepeated = true;
     await session.query('START TRANSACTION');
-    const row = (await session.query(READ_SQL, [beadId]))[0];
+    const row = (await session.query(statementsFor(schema).read, [beadId]))[0];
     if (row === undefined) return await this.#leave(session, 'it is gone');
-    if (NEWER_COLUMN in row) throw tooNew(session.describe());
+    checkSchema(row, schema, session.describe());
     const parsed = parseBead(row);
     if (!parsed.ok) return await this.#leave(session, parsed.problem);
     const { bead } = parsed;
@@ -69,24 +61,25 @@ export class Attempt {
     const now = fromSqlTime(String(row['server_time'])) ?? new Date(Number.NaN);
     const verdict = this.#wanted.decide(bead, now);
     if ('leave' in verdict) return await this.#leave(session, verdict.leave);
+    return await this.#carryOut(session, schema, { row, bead, verdict, now });
+  }
 
-    const labels = (await session.query(LABELS_SQL, [beadId])).map(({ label }) => String(label));
-    const { after, entries } = this.#write(row, labels, verdict.changes, now);
+  async #carryOut(session: Session, schema: Schema, { row, bead, verdict, now }: Decided) {
+    const { beadId, token, actor, message } = this.#wanted;
     const { step: name, about, intent } = verdict;
+    const statements = statementsFor(schema);
+    const labels = (await session.query(LABELS_SQL, [beadId])).map(({ label }) => String(label));
+    const { after, entries } = this.#write(row, labels, verdict.changes, now, schema);
+    this.#sent = { done: true, bead, events: entries.map(({ event }) => event) };
+
     const step = formatStep({ name, token, ...(about === undefined ? {} : { about }) });
-    this.#sent = {
-      done: true,
-      bead,
-      events: entries.map(({ event }) => event),
-    };
-    await session.query(UPDATE_SQL, [
-      after.status,
-      after.notes,
-      after.updated_at,
-      after.started_at,
-      step,
-      beadId,
-    ]);
+    const isClaim = verdict.changes.some(({ to }) => to === 'in_progress');
+    const update = { ...after, step, isClaim };
+    await session.query(statements.update, updateValues(schema, beadId, update));
+    const movesStatus = verdict.changes.some(({ to }) => to !== undefined);
+    if (bead.lease !== undefined && movesStatus) {
+      await session.query(statements.deleteLease, [beadId]);
+    }
     const newestKey = row['newest_key'];
     const keyOf = outboxKeys(
       String(row['server_time']),
@@ -101,7 +94,11 @@ export class Attempt {
         ? session.query(DELETE_LOCAL_SQL, [[intentKey(intent.forget)]])
         : session.query(INSERT_LOCAL_SQL, [intentKey(intent.forbid), FORBIDDEN]));
     }
-    await session.query(ADD_SQL);
+    if (Number(row['is_journaled']) === 1) {
+      const [written = {}] = await session.query(statements.read, [beadId]);
+      await journalUpdate(session, written, labels);
+    }
+    await session.query(statements.add);
     await session.query(COMMIT_SQL, [message, `${actor} <beads@local>`]);
     // Without this the session stays in a transaction that DOLT_COMMIT has opened anew, and every
     // later read on the connection comes from that snapshot.
@@ -115,7 +112,13 @@ export class Attempt {
   }
 
   /** Applies the changes to the row one after the other and says what bd would record of each. */
-  #write(row: Row, labels: readonly string[], changes: readonly Change[], now: Date) {
+  #write(
+    row: Row,
+    labels: readonly string[],
+    changes: readonly Change[],
+    now: Date,
+    { textBytes }: Schema,
+  ) {
     const time = toSqlTime(new Date(now.getTime() - DISTINCT_MS));
     const after = {
       status: String(row['status']),
@@ -136,8 +139,11 @@ export class Attempt {
         id,
         event: this.#envelope({ ...change.fact, id, subject: this.#wanted.beadId, at: now }),
         type: status === undefined ? 'updated' : 'status_changed',
-        oldValue: this.#fit(oldValue, { id: String(row['id']), status: String(row['status']) }),
-        newValue: this.#fit(updateJson({ notes: after.notes, ...status }), {
+        oldValue: fit(textBytes, oldValue, {
+          id: String(row['id']),
+          status: String(row['status']),
+        }),
+        newValue: fit(textBytes, updateJson({ notes: after.notes, ...status }), {
           notes: change.note,
           ...status,
         }),
@@ -145,9 +151,27 @@ export class Attempt {
     });
     return { after, entries };
   }
+}
 
-  /** bd 1.0.2 holds event values in TEXT; what does not fit is told in short. */
-  #fit(json: string, short: Readonly<Record<string, string>>): string {
-    return Buffer.byteLength(json) <= this.#schema.textBytes ? json : updateJson(short);
+/** What was decided about a bead, with all that it was decided by. */
+interface Decided {
+  row: Row;
+  bead: Bead;
+  verdict: Extract<Verdict, { step: string }>;
+  /** The server's time. */
+  now: Date;
+}
+
+/** @throws {DatabaseSchemaError} bd has migrated the database since the schema was read, or more. */
+function checkSchema(row: Row, { issueColumns }: Schema, where: string): void {
+  const added = Object.keys(row).find((name) => !issueColumns.has(name) && !READ_ALIASES.has(name));
+  if (added !== undefined) {
+    throw new SchemaChangedError(`${where} has a new column issues.${added}`);
   }
+  if (Number(row['has_versions']) === 1) refuseVersions(where);
+}
+
+/** bd 1.0.2 holds event values in TEXT; what does not fit is told in short. */
+function fit(textBytes: number, json: string, short: Readonly<Record<string, string>>): string {
+  return Buffer.byteLength(json) <= textBytes ? json : updateJson(short);
 }

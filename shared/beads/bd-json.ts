@@ -40,6 +40,7 @@ const ISSUE_FIELDS: readonly (readonly [string, Encode, string?])[] = [
   ['status', whenFilled],
   ['priority', number],
   ['issue_type', whenFilled],
+  ['is_blocked', whenTrue],
   ['assignee', whenFilled],
   ['owner', whenFilled],
   ['estimated_minutes', number],
@@ -49,6 +50,9 @@ const ISSUE_FIELDS: readonly (readonly [string, Encode, string?])[] = [
   ['started_at', time],
   ['closed_at', time],
   ['close_reason', whenFilled],
+  ['lease_expires_at', time],
+  ['heartbeat_at', time],
+  ['lease_granted_node', whenFilled],
   ['due_at', time],
   ['defer_until', time],
   ['external_ref', whenSet],
@@ -63,6 +67,7 @@ const ISSUE_FIELDS: readonly (readonly [string, Encode, string?])[] = [
   ['ephemeral', whenTrue],
   ['no_history', whenTrue],
   ['wisp_type', whenFilled],
+  ['storage_class', whenFilled],
   ['pinned', whenTrue],
   ['is_template', whenTrue],
   ['await_type', whenFilled],
@@ -78,11 +83,18 @@ const ISSUE_FIELDS: readonly (readonly [string, Encode, string?])[] = [
 ];
 
 /**
- * @param row all columns of one issue, times as `YYYY-MM-DD HH:MM:SS` in UTC, JSON as text.
+ * @param row all columns of one issue, times as `YYYY-MM-DD HH:MM:SS` in UTC, JSON as text; with its
+ *   lease, where there is one.
  * @param labels the bead's labels, sorted.
+ * @param use bd tells `is_blocked` in its journal only.
  */
-export function issueJson(row: Row, labels: readonly string[]): string {
+export function issueJson(
+  row: Row,
+  labels: readonly string[],
+  use: 'event' | 'journal' = 'event',
+): string {
   const parts = ISSUE_FIELDS.flatMap(([column, encode, name]) => {
+    if (column === 'is_blocked' && use === 'event') return [];
     const value = encode(column === 'labels' ? labels : row[column]);
     return value === undefined ? [] : [`"${name ?? column}":${value}`];
   });

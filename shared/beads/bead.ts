@@ -36,6 +36,8 @@ const row = z.object({
   step: z.string().nullable(),
   notes_bytes: z.number(),
   metadata_type: z.string().nullable(),
+  lease_expires_at: instant.nullable(),
+  heartbeat_at: instant.nullable(),
 });
 
 /** A job of the agent service, and who said that it works on the bead. */
@@ -69,6 +71,14 @@ export interface Bead {
   notesBytes: number;
   /** The job that works on it. */
   job: Job | undefined;
+  /** Of the worker that claimed it with bd, where bd has leases. */
+  lease: Lease | undefined;
+}
+
+/** A live claim by bd's own rules: its holder renews it by heartbeats, which leave `updatedAt` as it is. */
+export interface Lease {
+  expiresAt: Date;
+  heartbeatAt: Date;
 }
 
 export type ParsedBead = { ok: true; bead: Bead } | { ok: false; id: string; problem: string };
@@ -78,13 +88,20 @@ export const BEAD_EXPRESSIONS = `
   JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step,
   OCTET_LENGTH(notes) AS notes_bytes, JSON_TYPE(metadata) AS metadata_type`;
 
-/** The SELECT list for {@link parseBead}. */
-export const BEAD_SELECT = `${Object.keys(row.shape)
-  .filter((name) => !['step', 'notes_bytes', 'metadata_type'].includes(name))
-  .join(', ')}, ${BEAD_EXPRESSIONS}`;
+const NO_COLUMN = new Set([
+  'step',
+  'notes_bytes',
+  'metadata_type',
+  'lease_expires_at',
+  'heartbeat_at',
+]);
+
+/** The columns of `issues` that {@link parseBead} reads. */
+export const BEAD_COLUMNS = Object.keys(row.shape).filter((name) => !NO_COLUMN.has(name));
 
 /**
- * @param raw one row of {@link BEAD_SELECT}; times are text in UTC.
+ * @param raw one row with {@link BEAD_COLUMNS}, {@link BEAD_EXPRESSIONS} and the bead's lease; times are
+ *   text in UTC.
  * @returns the bead, or what is wrong with the row: a value, not an exception.
  */
 export function parseBead(raw: Row): ParsedBead {
@@ -98,6 +115,7 @@ export function parseBead(raw: Row): ParsedBead {
   const { issue_type, assignee, acceptance_criteria, updated_at, defer_until } = parsed.data;
   const { is_template, step, notes_bytes, metadata_type } = parsed.data;
   const { id, title, status, priority, notes, pinned, ephemeral } = parsed.data;
+  const { lease_expires_at: expiresAt, heartbeat_at: heartbeatAt } = parsed.data;
   return {
     ok: true,
     bead: {
@@ -119,6 +137,7 @@ export function parseBead(raw: Row): ParsedBead {
         (step !== null && parseStep(step) === undefined),
       notesBytes: notes_bytes,
       job: jobOf(notes),
+      lease: expiresAt === null || heartbeatAt === null ? undefined : { expiresAt, heartbeatAt },
     },
   };
 }

@@ -1,13 +1,16 @@
 import type { Envelope } from '../audit/envelope.ts';
-import { DatabaseSchemaError, DatabaseUnreachableError } from '../errors.ts';
+import { DatabaseUnreachableError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import type { DatabaseSettings } from '../settings.ts';
-import { BEAD_SELECT, parseBead, type Bead } from './bead.ts';
+import { parseBead, type Bead } from './bead.ts';
+import { CurrentSchema } from './current-schema.ts';
 import { NO_FAILURES, readFailures } from './history.ts';
 import { claimLock, declareIntent, readClaimEvidence, type ClaimEvidence } from './intent.ts';
 import { look, type Look } from './look.ts';
 import { Outbox } from './outbox.ts';
-import { readSchema, type Schema } from './schema.ts';
+import { describeSchema } from './schema.ts';
 import { Session } from './session.ts';
+import { statementsFor } from './statements.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
 import type { Claim } from './transitions.ts';
 
@@ -22,30 +25,28 @@ const STATE_HASH_SQL = `
 export class BeadsDatabase {
   readonly #settings: DatabaseSettings;
   readonly #sentinel: string;
-  #schema: Schema | undefined;
+  readonly #schema: CurrentSchema;
 
-  constructor(settings: DatabaseSettings, sentinel: string) {
+  /** @param log told what the schema offers. */
+  constructor(settings: DatabaseSettings, sentinel: string, log?: Pick<Logger, 'info'>) {
     this.#settings = settings;
     this.#sentinel = sentinel;
+    this.#schema = new CurrentSchema((schema) => {
+      const { migration } = schema;
+      log?.info({ migration, offers: describeSchema(schema) }, "bd's schema");
+    });
   }
 
   /**
    * Opens a connection for the time of `work`.
    *
    * @param envelope what the outbox keeps of each event.
-   *
-   * The schema is read once a process, and again after a
-   * statement found it changed.
    * @throws {DatabaseUnreachableError | DatabaseAccessDeniedError | DatabaseSchemaError}
    */
   async use<T>(envelope: Envelope, work: (beads: Beads) => Promise<T>): Promise<T> {
     const session = await Session.open(this.#settings);
     try {
-      this.#schema ??= await readSchema(session);
       return await work(new Beads(session, this.#schema, this.#sentinel, envelope));
-    } catch (error) {
-      if (error instanceof DatabaseSchemaError) this.#schema = undefined;
-      throw error;
     } finally {
       session.close();
     }
@@ -63,11 +64,11 @@ export class BeadsDatabase {
 /** What one tick can do, over one connection. */
 export class Beads {
   readonly #session: Session;
-  readonly #schema: Schema;
+  readonly #schema: CurrentSchema;
   readonly #sentinel: string;
   readonly #envelope: Envelope;
 
-  constructor(session: Session, schema: Schema, sentinel: string, envelope: Envelope) {
+  constructor(session: Session, schema: CurrentSchema, sentinel: string, envelope: Envelope) {
     this.#session = session;
     this.#schema = schema;
     this.#sentinel = sentinel;
@@ -76,13 +77,18 @@ export class Beads {
 
   /** The one read of a tick. */
   async look(): Promise<Look> {
+    const once = async () =>
+      await this.#schema.use(
+        this.#session,
+        async (schema) => await look(this.#session, schema, this.#sentinel),
+      );
     try {
-      return await look(this.#session, this.#schema, this.#sentinel);
+      return await once();
     } catch (error) {
       if (!(error instanceof DatabaseUnreachableError)) throw error;
       // The connection may have been dropped while BeadBoard was asked.
       await this.#session.reconnect();
-      return await look(this.#session, this.#schema, this.#sentinel);
+      return await once();
     }
   }
 
@@ -140,7 +146,10 @@ export class Beads {
   async #readAfresh(id: string): Promise<Bead | undefined> {
     const session = await this.#session.openAnother();
     try {
-      const rows = await session.query(`SELECT ${BEAD_SELECT} FROM issues WHERE id = ?`, [id]);
+      const rows = await this.#schema.use(
+        session,
+        async (schema) => await session.query(statementsFor(schema).bead, [id]),
+      );
       const parsed = rows[0] === undefined ? undefined : parseBead(rows[0]);
       return parsed?.ok === true ? parsed.bead : undefined;
     } finally {

@@ -1,4 +1,4 @@
-import { BEAD_SELECT, parseBead, type Bead } from './bead.ts';
+import { parseBead, type Bead } from './bead.ts';
 import {
   NO_FAILURES,
   NO_MISSES,
@@ -7,9 +7,10 @@ import {
   type Failures,
   type Misses,
 } from './history.ts';
-import { OLDEST_KEY_SQL, recordedAt } from './outbox.ts';
+import { recordedAt } from './outbox.ts';
 import type { Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
+import { statementsFor } from './statements.ts';
 import { fromSqlTime } from './time.ts';
 
 /**
@@ -50,7 +51,7 @@ export interface Look {
 
 /** @param sentinel the assignee whose beads are looked at. */
 export async function look(session: Session, schema: Schema, sentinel: string): Promise<Look> {
-  const answer = await session.query(beadsSql(schema), [sentinel]);
+  const answer = await session.query(statementsFor(schema).look, [sentinel]);
   const unsent = answer[0]?.['oldest_unsent'];
   const rows = answer.filter(({ id }) => id !== null);
   const beads: Bead[] = [];
@@ -72,16 +73,6 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
   };
 }
 
-/** One row even when there is no bead, so that one round trip tells of the outbox, too. */
-function beadsSql({ hasIsBlocked }: Schema): string {
-  return `
-    SELECT server_time, oldest_unsent, ${BEAD_SELECT},
-           ${hasIsBlocked ? 'is_blocked' : 'NULL'} AS is_blocked
-      FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${OLDEST_KEY_SQL} AS oldest_unsent) tick
-      LEFT JOIN issues ON assignee = ? AND status IN ('open', 'in_progress')
-     ORDER BY priority, updated_at, id`;
-}
-
 async function withHistory(
   session: Session,
   schema: Schema,
@@ -90,8 +81,9 @@ async function withHistory(
 ): Promise<Candidate[]> {
   if (open.length === 0) return [];
   const ids = open.map(({ id }) => id);
-  if (!schema.hasIsBlocked) await addBlockedByView(session, ids, blocked);
-  const deferred = await readChildrenOfDeferred(session, schema, ids);
+  const { ready, childrenOfDeferred } = statementsFor(schema);
+  if (ready !== undefined) await addBlockedByView(session, ready, ids, blocked);
+  const deferred = new Set((await session.query(childrenOfDeferred, [ids])).map(({ id }) => id));
   const failures = await readFailures(session, ids);
   const waitingOf = (bead: Bead): Waiting | undefined => {
     if (deferred.has(bead.id)) return 'parent-deferred';
@@ -108,26 +100,13 @@ async function withHistory(
 /** bd 1.0.2 has no `is_blocked`; its own view knows blockers and what children inherit of them. */
 async function addBlockedByView(
   session: Session,
+  readySql: string,
   ids: readonly string[],
   blocked: Set<string>,
 ): Promise<void> {
-  const rows = await session.query('SELECT id FROM ready_issues WHERE id IN (?)', [ids]);
+  const rows = await session.query(readySql, [ids]);
   const ready = new Set(rows.map(({ id }) => id));
   for (const id of ids) if (!ready.has(id)) blocked.add(id);
-}
-
-async function readChildrenOfDeferred(
-  session: Session,
-  { dependsOn }: Schema,
-  ids: readonly string[],
-): Promise<Set<unknown>> {
-  const rows = await session.query(
-    `SELECT d.issue_id AS id
-       FROM dependencies d JOIN issues parent ON parent.id = d.${dependsOn}
-      WHERE d.type = 'parent-child' AND d.issue_id IN (?) AND parent.defer_until > UTC_TIMESTAMP()`,
-    [ids],
-  );
-  return new Set(rows.map(({ id }) => id));
 }
 
 const isBlocked = (row: Row) => row['is_blocked'] !== null && Number(row['is_blocked']) !== 0;

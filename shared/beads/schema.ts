@@ -1,100 +1,189 @@
 import { DatabaseSchemaError } from '../errors.ts';
-import type { Session } from './session.ts';
+import { KNOWN_COLUMNS } from './known-columns.ts';
+import type { Row, Session } from './session.ts';
 
 /**
- * What the database offers, found by looking at its columns and not at a version: bd's schema can
- * change under a running function, since any bd command of a newer version migrates it.
+ * What the database offers, found by looking at it and not at a version: bd's schema can change under
+ * a running function, since any bd command of a newer version migrates it. statements.ts makes of it
+ * the statements that fit.
  */
 export interface Schema {
-  /** bd keeps `issues.is_blocked` itself (bd 1.0.5); without it the view `ready_issues` tells. */
-  hasIsBlocked: boolean;
+  /** bd's last migration. Nothing is decided by it; it is for the log. */
+  migration: number;
   /** The column of `dependencies` that holds a target which is a bead of the same database. */
   dependsOn: 'depends_on_issue_id' | 'depends_on_id';
+  /** bd keeps `issues.is_blocked` itself; without it the view `ready_issues` tells. */
+  hasIsBlocked: boolean;
+  /** Cells that bd fills with a fresh random number whenever it writes a bead. */
+  versionCells: readonly VersionCell[];
+  /** `issues.claim_fence` counts claims. */
+  hasClaimFence: boolean;
+  /** Live claims have a row in `leases`, whose heartbeat is progress that `updated_at` does not show. */
+  hasLeases: boolean;
+  /** Where it has rows, `bd_events_journal` gets one for every write. */
+  hasJournal: boolean;
+  /** `issue_versions`, with which we cannot deal once it has rows. */
+  hasVersions: boolean;
+  /** `events` belongs to Dolt's history; newer ones keep it out by `dolt_ignore`. */
+  hasEventsInHistory: boolean;
   /** Most bytes `issues.notes`, `events.old_value` and `events.new_value` take. */
   textBytes: number;
+  /** Of `issues`; a row with another one has been migrated since. */
+  issueColumns: ReadonlySet<string>;
 }
+
+export type VersionCell = (typeof VERSION_CELLS)[number];
+const VERSION_CELLS = ['row_lock', 'revision'] as const;
 
 /** The most a TEXT column of MySQL and Dolt holds; LONGTEXT is bounded by memory only. */
 const TEXT_BYTES = 65_535;
 
-/** What the statements of this folder name, table by table. */
-const NEEDED: Readonly<Record<string, readonly string[]>> = {
-  issues: [
-    'id',
-    'title',
-    'status',
-    'priority',
-    'issue_type',
-    'assignee',
-    'acceptance_criteria',
-    'notes',
-    'updated_at',
-    'started_at',
-    'defer_until',
-    'pinned',
-    'ephemeral',
-    'is_template',
-    'metadata',
-  ],
-  events: ['id', 'issue_id', 'event_type', 'actor', 'old_value', 'new_value', 'created_at'],
-  dependencies: ['issue_id', 'type'],
-  labels: ['issue_id', 'label'],
-  local_metadata: ['key', 'value'],
+/** What our statements name in every schema, table by table. */
+const NEEDED: Readonly<Record<string, string>> = {
+  issues: `id title status priority issue_type assignee acceptance_criteria notes updated_at
+           started_at defer_until pinned ephemeral is_template metadata`,
+  events: 'id issue_id event_type actor old_value new_value created_at',
+  dependencies: 'issue_id type',
+  labels: 'issue_id label',
+  local_metadata: 'key value',
 };
 
-const COLUMNS_SQL = `
-  SELECT table_name AS t, column_name AS c, data_type AS d
-    FROM information_schema.columns
-   WHERE table_schema = DATABASE()
-     AND table_name IN ('issues', 'events', 'dependencies', 'labels', 'leases',
-                        'local_metadata', 'ready_issues')`;
+/** The same for tables that a schema may do without. */
+const NEEDED_IF_THERE: Readonly<Record<string, string>> = {
+  leases: 'issue_id lease_expires_at heartbeat_at granted_node',
+  bd_events_journal: 'seq ts op issue_id issue_json',
+};
 
 /**
- * Asks the database for its columns, in one query.
+ * One query for all: columns, the view, the last migration, and what Dolt keeps out of history. The
+ * columns of a view are told to root only (Dolt 1.88.1).
+ */
+const PROBE_SQL = `
+  SELECT 'column' AS kind, table_name AS t, column_name AS c, data_type AS d
+    FROM information_schema.columns
+   WHERE table_schema = DATABASE()
+     AND table_name IN ('issues', 'events', 'dependencies', 'labels', 'local_metadata', 'leases',
+                        'bd_events_journal', 'bd_events_seq', 'issue_versions')
+  UNION ALL SELECT 'table', table_name, '', ''
+    FROM information_schema.tables
+   WHERE table_schema = DATABASE() AND table_name = 'ready_issues'
+  UNION ALL SELECT 'migration', MAX(version), '', '' FROM schema_migrations
+  UNION ALL SELECT 'ignored', pattern, '', '' FROM dolt_ignore WHERE ignored = 1`;
+
+/**
+ * Asks the database what it offers, in one query.
  * @throws {DatabaseSchemaError} names what is missing, or what is too new to be written safely.
  */
 export async function readSchema(session: Session): Promise<Schema> {
-  const types = new Map<string, string>();
-  for (const { t, c, d } of await session.query(COLUMNS_SQL)) {
-    types.set(`${String(t)}.${String(c)}`, String(d).toLowerCase());
+  try {
+    return schemaOf(await session.query(PROBE_SQL), session.describe());
+  } catch (error) {
+    if (!(error instanceof DatabaseSchemaError)) throw error;
+    const table = /table not found: (\w+)/.exec(error.message)?.[1];
+    throw table === undefined ? error : notBd(session.describe(), [table], error);
   }
-  return schemaOf(types, session.describe());
 }
 
 /**
- * Came with the claim rules of bd after 1.0.5, together with the table `leases`. A transition looks
- * for it too, because any bd command may migrate the database under a running function.
- */
-export const NEWER_COLUMN = 'row_lock';
-
-export function tooNew(where: string): DatabaseSchemaError {
-  return new DatabaseSchemaError(
-    `${where} has the claim rules of a bd newer than 1.0.5 (row_lock, leases), which this version does not write yet. Nothing was changed.`,
-  );
-}
-
-/**
- * @param types data type by `table.column`.
+ * @param rows of the probe.
  * @param where how to name the database in an error.
  */
-export function schemaOf(types: ReadonlyMap<string, string>, where: string): Schema {
-  const missing = Object.entries(NEEDED).flatMap(([table, columns]) =>
-    columns.map((column) => `${table}.${column}`).filter((name) => !types.has(name)),
-  );
-  const dependsOn = (['depends_on_issue_id', 'depends_on_id'] as const).find((column) =>
-    types.has(`dependencies.${column}`),
-  );
-  const hasIsBlocked = types.has('issues.is_blocked');
-  if (dependsOn === undefined) missing.push('dependencies.depends_on_issue_id');
-  if (!hasIsBlocked && !types.has('ready_issues.id')) missing.push('the view ready_issues');
-  if (missing.length > 0 || dependsOn === undefined) {
-    throw new DatabaseSchemaError(
-      `${where} is not a bd database: ${missing.slice(0, 5).join(', ')} not found. ` +
-        'Check the database name, and that bd init has run there.',
-    );
+export function schemaOf(rows: readonly Row[], where: string): Schema {
+  const types = new Map<string, string>();
+  for (const { kind, t, c, d } of rows) {
+    if (kind === 'column') types.set(`${String(t)}.${String(c)}`, String(d).toLowerCase());
   }
-  if (types.has(`issues.${NEWER_COLUMN}`) || types.has('leases.issue_id')) throw tooNew(where);
+  const has = (table: string, column = 'issue_id') => types.has(`${table}.${column}`);
+  const dependsOn = (['depends_on_issue_id', 'depends_on_id'] as const).find((column) =>
+    has('dependencies', column),
+  );
+  const hasIsBlocked = has('issues', 'is_blocked');
+  const tables = new Set([...types.keys()].map((name) => name.split('.')[0]));
+  const missing = Object.entries({ ...NEEDED_IF_THERE, ...NEEDED })
+    .filter(([table]) => table in NEEDED || tables.has(table))
+    .flatMap(([table, columns]) => columns.split(/\s+/).map((column) => `${table}.${column}`))
+    .filter((name) => !types.has(name));
+  if (dependsOn === undefined) missing.push('dependencies.depends_on_issue_id');
+  const hasReadyIssues = rows.some(({ kind }) => kind === 'table');
+  if (!hasIsBlocked && !hasReadyIssues) missing.push('the view ready_issues');
+  if (missing.length > 0 || dependsOn === undefined) throw notBd(where, missing);
+  const unknown = unknownIn(types);
+  if (unknown.length > 0) throw tooNew(where, unknown, migrationOf(rows));
+
   const long =
     types.get('issues.notes') === 'longtext' && types.get('events.new_value') === 'longtext';
-  return { hasIsBlocked, dependsOn, textBytes: long ? Number.POSITIVE_INFINITY : TEXT_BYTES };
+  return {
+    migration: migrationOf(rows),
+    dependsOn,
+    hasIsBlocked,
+    versionCells: VERSION_CELLS.filter((cell) => has('issues', cell)),
+    hasClaimFence: has('issues', 'claim_fence'),
+    hasLeases: has('leases'),
+    hasJournal: has('bd_events_journal') && has('bd_events_seq', 'next_seq'),
+    hasVersions: has('issue_versions'),
+    hasEventsInHistory: !rows.some(({ kind, t }) => kind === 'ignored' && t === 'events'),
+    textBytes: long ? Number.POSITIVE_INFINITY : TEXT_BYTES,
+    issueColumns: new Set(columnsOf(types, 'issues')),
+  };
+}
+
+/** What the schema offers beyond the oldest, in words for the log. */
+export function describeSchema(schema: Schema): string[] {
+  return [
+    `dependencies.${schema.dependsOn}`,
+    schema.hasIsBlocked ? 'issues.is_blocked' : 'view ready_issues',
+    ...schema.versionCells.map((cell) => `issues.${cell}`),
+    ...(schema.hasClaimFence ? ['issues.claim_fence'] : []),
+    ...(schema.hasLeases ? ['leases'] : []),
+    ...(schema.hasJournal ? ['bd_events_journal'] : []),
+    schema.hasEventsInHistory ? 'events in history' : 'events out of history',
+  ];
+}
+
+/** @throws {DatabaseSchemaError} for a database in which bd keeps versions of its own. */
+export function refuseVersions(where: string): never {
+  throw new DatabaseSchemaError(
+    `${where} has bd's versioned history switched on (issue_versions has rows), which these functions do not write yet. Nothing was changed. Use bd without versioned-history.enabled, or do without these functions.`,
+  );
+}
+
+/** bd has migrated the database since the schema was read. */
+export class SchemaChangedError extends DatabaseSchemaError {}
+
+function unknownIn(types: ReadonlyMap<string, string>): string[] {
+  return Object.entries(KNOWN_COLUMNS).flatMap(([table, known]) =>
+    columnsOf(types, table)
+      .filter((column) => !known.has(column))
+      .map((column) => `${table}.${column}`),
+  );
+}
+
+function columnsOf(types: ReadonlyMap<string, string>, table: string): string[] {
+  const prefix = `${table}.`;
+  return [...types.keys()]
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length));
+}
+
+function migrationOf(rows: readonly Row[]): number {
+  return Number(rows.find(({ kind }) => kind === 'migration')?.['t'] ?? 0);
+}
+
+/** So many names tell enough; an empty database lacks them all. */
+const NAMED = 5;
+
+function notBd(where: string, missing: readonly string[], cause?: unknown): DatabaseSchemaError {
+  return new DatabaseSchemaError(
+    `${where} is not a bd database that can be used: ${missing.slice(0, NAMED).join(', ')} not found. ` +
+      'Check the database name, and that bd init has run there.',
+    { cause },
+  );
+}
+
+function tooNew(where: string, unknown: readonly string[], migration: number): DatabaseSchemaError {
+  return new DatabaseSchemaError(
+    `${where} has been made by a newer bd (migration ${migration}): ${unknown.slice(0, NAMED).join(', ')} ` +
+      'may follow rules that this version does not know. Nothing was changed. ' +
+      'Use a newer version of these functions.',
+  );
 }

@@ -5,7 +5,7 @@ import type { Fact } from '../audit/event-types.ts';
 import { DatabaseUnreachableError, TransitionContendedError } from '../errors.ts';
 import { Attempt } from './attempt.ts';
 import type { Bead } from './bead.ts';
-import type { Schema } from './schema.ts';
+import type { CurrentSchema } from './current-schema.ts';
 import { ConflictError, DuplicateKeyError, type Session } from './session.ts';
 import type { Status } from './state-machine.ts';
 import type { StepName } from './step.ts';
@@ -15,7 +15,7 @@ import type { StepName } from './step.ts';
  * what to do, and writes row, `events` row and Dolt commit together, under a fresh token.
  *
  * It writes what `bd update -s <status> --append-notes <note>` would write, with our token as the one
- * addition (checked against bd 1.0.2 and 1.0.5 by test/real-bd.test.ts).
+ * addition (compared with what bd writes by test/conformance.test.ts, docs/conformance.md).
  */
 
 /** One logical change, as one bd command would make it: one note, one `events` row, one event. */
@@ -73,18 +73,18 @@ const OUTAGE_STEP_MS = 250;
  */
 export async function transition(
   session: Session,
-  schema: Schema,
+  schema: CurrentSchema,
   envelope: Envelope,
   wanted: Transition,
 ): Promise<Outcome> {
-  const attempt = new Attempt(wanted, schema, envelope);
+  const attempt = new Attempt(wanted, envelope);
   const giveUpAt = performance.now() + OUTAGE_MS;
   let conflicts = 0;
   let isBroken = false;
   for (;;) {
     try {
       if (isBroken) await session.reconnect();
-      return await attempt.run(session);
+      return await schema.use(session, (current) => attempt.run(session, current));
     } catch (error) {
       if (error instanceof ConflictError && conflicts < MAX_CONFLICTS) {
         conflicts += 1;

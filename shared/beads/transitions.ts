@@ -219,7 +219,8 @@ function hasMoved(looked: Bead, bead: Bead): boolean {
     bead.status !== looked.status ||
     bead.assignee !== looked.assignee ||
     bead.updatedAt.getTime() !== looked.updatedAt.getTime() ||
-    bead.step?.token !== looked.step?.token
+    bead.step?.token !== looked.step?.token ||
+    bead.lease?.heartbeatAt.getTime() !== looked.lease?.heartbeatAt.getTime()
   );
 }
 

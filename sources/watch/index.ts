@@ -23,7 +23,7 @@ if (PAUSED) {
   while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
 } else {
   await watch({
-    database: new BeadsDatabase(database, settings.AGENT_ASSIGNEE),
+    database: new BeadsDatabase(database, settings.AGENT_ASSIGNEE, log),
     sink: new Sink(K_SINK),
     newEnvelope: () =>
       envelopeFrom({

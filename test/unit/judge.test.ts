@@ -30,6 +30,30 @@ describe('judge', () => {
     });
   });
 
+  it('takes a heartbeat for progress, and a lease that runs for work', () => {
+    const lease = (beatSecondsAgo: number, runsSeconds: number) => ({
+      heartbeatAt: new Date(now.getTime() - beatSecondsAgo * 1000),
+      expiresAt: new Date(now.getTime() + runsSeconds * 1000),
+    });
+    const old = updated(45 * 60);
+    expect(judge({ ...old, lease: lease(60, -1) }, undefined, now, 30)).toMatchObject({
+      kind: 'leave',
+      reason: 'it made progress 1 minutes ago',
+    });
+    expect(judge({ ...old, lease: lease(40 * 60, 60) }, undefined, now, 30)).toMatchObject({
+      kind: 'leave',
+      reason: 'its lease runs until 2026-11-21T10:01:00.000Z',
+    });
+    expect(judge({ ...old, lease: lease(40 * 60, 60) }, 'lost', now, 30).kind).toBe('leave');
+    expect(judge({ ...old, lease: lease(40 * 60, 0) }, undefined, now, 30)).toMatchObject({
+      kind: 'block',
+      ageMinutes: 40,
+    });
+    expect(
+      judge({ ...updated(33 * 60), lease: lease(90 * 60, -1) }, undefined, now, 30),
+    ).toMatchObject({ kind: 'block', ageMinutes: 33 });
+  });
+
   it('asks only about a job that is known, and not right after it was touched', () => {
     expect(isWorthAsking(updated(119), now)).toBe(false);
     expect(isWorthAsking(updated(120), now)).toBe(true);
@@ -39,7 +63,7 @@ describe('judge', () => {
   it('does not wait for the threshold when the job has ended, but for a grace', () => {
     expect(judge(updated(119), 'lost', now, 30)).toEqual({
       kind: 'leave',
-      reason: 'it was updated 1 minutes ago',
+      reason: 'it made progress 1 minutes ago',
     });
     expect(judge(updated(120), 'lost', now, 30)).toMatchObject({
       kind: 'block',

@@ -1,32 +1,43 @@
 /**
  * A database shaped like bd's, for where no `bd` is at hand: the columns, keys and defaults that bd
- * 1.0.2 (schema 32) and bd 1.0.5 (schema 49) give the tables which these functions, BeadBoard and
- * the stand-ins touch. bd's own plumbing (wisps, routes, snapshots, federation) is left out.
+ * gives the tables which these functions, BeadBoard and the stand-ins touch. bd's own plumbing (wisps,
+ * routes, snapshots, federation) is left out. test/conformance.test.ts compares with a real bd.
  */
 
-/** The two generations that are supported, by the number of their last migration. */
-export type Generation = 32 | 49;
-export const GENERATIONS: readonly Generation[] = [32, 49];
+/**
+ * Generations of bd's schema, by the number of their last migration: bd 1.0.2, 1.0.5, 1.1 and 1.2, its
+ * main branch of August 2026, and as far as single files of its public source tell (2026-10).
+ */
+export const GENERATIONS = [32, 49, 53, 66, 71] as const;
+export type Generation = (typeof GENERATIONS)[number];
+/** What a database has in tests that are not about generations. */
+export const NEWEST: Generation = 71;
 
 /** @returns the statements that make the tables of a fresh database, in order. */
 export function bdSchema(generation: Generation): string[] {
-  const modern = generation === 49;
-  const long = modern ? 'longtext' : 'text';
+  const since = (migration: number, ...statements: string[]) =>
+    generation >= migration ? statements : [];
+  const long = generation >= 49 ? 'longtext' : 'text';
+  const auxId = `id char(36) NOT NULL${generation >= 51 ? '' : ' DEFAULT (uuid())'}`;
   return [
-    issues(long, modern),
-    modern ? dependenciesSplit : dependenciesPlain,
+    ...since(62, ignore('events')),
+    ...since(55, ignore('leases')),
+    ...since(64, ignore('bd_events_journal', 'bd_events_seq')),
+    ignore('local_metadata', 'wisps', 'wisp_%'),
+    issues(long, generation),
+    generation >= 41 ? dependenciesSplit(auxId) : dependenciesPlain,
     `CREATE TABLE labels (
        issue_id varchar(255) NOT NULL, label varchar(255) NOT NULL,
        PRIMARY KEY (issue_id, label), KEY idx_labels_label (label),
        FOREIGN KEY (issue_id) REFERENCES issues (id) ON DELETE CASCADE)`,
     `CREATE TABLE comments (
-       id char(36) NOT NULL DEFAULT (uuid()), issue_id varchar(255) NOT NULL,
+       ${auxId}, issue_id varchar(255) NOT NULL,
        author varchar(255) NOT NULL, text ${long} NOT NULL,
        created_at datetime NOT NULL DEFAULT CURRENT_TIMESTAMP,
        PRIMARY KEY (id), KEY idx_comments_issue (issue_id),
        FOREIGN KEY (issue_id) REFERENCES issues (id) ON DELETE CASCADE)`,
     `CREATE TABLE events (
-       id char(36) NOT NULL DEFAULT (uuid()), issue_id varchar(255) NOT NULL,
+       ${auxId}, issue_id varchar(255) NOT NULL,
        event_type varchar(32) NOT NULL, actor varchar(255) NOT NULL,
        old_value ${long}, new_value ${long}, comment text,
        created_at datetime NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -36,15 +47,44 @@ export function bdSchema(generation: Generation): string[] {
     'CREATE TABLE metadata (`key` varchar(255) NOT NULL PRIMARY KEY, value text NOT NULL)',
     'CREATE TABLE schema_migrations (version int NOT NULL PRIMARY KEY)',
     'CREATE TABLE custom_statuses (name varchar(64) NOT NULL PRIMARY KEY, category varchar(32) NOT NULL)',
-    readyView(modern ? 'depends_on_issue_id' : 'depends_on_id'),
+    readyView(generation >= 41 ? 'depends_on_issue_id' : 'depends_on_id'),
     "INSERT INTO config VALUES ('issue_prefix', 'code')",
     `INSERT INTO schema_migrations VALUES ${numbers(generation)}`,
-    "REPLACE INTO dolt_ignore VALUES ('local_metadata', 1), ('wisps', 1), ('wisp_%', 1)",
     'CREATE TABLE local_metadata (`key` varchar(255) NOT NULL PRIMARY KEY, value text NOT NULL)',
+    ...since(55, LEASES),
+    ...since(64, ...JOURNAL),
+    ...since(67, VERSIONS),
   ];
 }
 
-const issues = (long: string, modern: boolean) => `
+const ignore = (...patterns: string[]) =>
+  `REPLACE INTO dolt_ignore VALUES ${patterns.map((pattern) => `('${pattern}', 1)`).join(', ')}`;
+
+const LEASES = `
+  CREATE TABLE leases (
+    issue_id varchar(255) NOT NULL PRIMARY KEY, holder varchar(255) NOT NULL,
+    granted_at datetime NOT NULL, lease_expires_at datetime NOT NULL,
+    heartbeat_at datetime NOT NULL, granted_node varchar(255) NOT NULL DEFAULT '',
+    KEY idx_leases_expires (lease_expires_at)
+  ) COLLATE utf8mb4_0900_bin`;
+
+const JOURNAL = [
+  `CREATE TABLE bd_events_journal (
+     seq bigint NOT NULL PRIMARY KEY, ts datetime NOT NULL, op varchar(32) NOT NULL,
+     issue_id varchar(255) NOT NULL, issue_json longtext, dep_json longtext, comment_json longtext,
+     KEY idx_bd_events_journal_issue (issue_id), KEY idx_bd_events_journal_ts (ts))`,
+  'CREATE TABLE bd_events_seq (id int NOT NULL PRIMARY KEY, next_seq bigint NOT NULL)',
+  'INSERT INTO bd_events_seq VALUES (0, 0)',
+];
+
+const VERSIONS = `
+  CREATE TABLE issue_versions (
+    issue_id varchar(255) NOT NULL, revision bigint NOT NULL, epoch int NOT NULL,
+    durable_state json, change_actor varchar(255), change_agent varchar(255), change_message text,
+    change_at datetime(6) NOT NULL, removed_at datetime(6), removed_reason varchar(255),
+    attribution_status varchar(32) NOT NULL, PRIMARY KEY (issue_id, revision))`;
+
+const issues = (long: string, generation: Generation) => `
   CREATE TABLE issues (
     id varchar(255) NOT NULL, content_hash varchar(64), title varchar(500) NOT NULL,
     description ${long} NOT NULL, design ${long} NOT NULL,
@@ -68,7 +108,11 @@ const issues = (long: string, modern: boolean) => `
     role_bead varchar(255) DEFAULT '', agent_state varchar(32) DEFAULT '', last_activity datetime,
     role_type varchar(32) DEFAULT '', rig varchar(255) DEFAULT '', due_at datetime,
     defer_until datetime, no_history tinyint(1) DEFAULT 0, started_at datetime,
-    ${modern ? 'is_blocked tinyint(1) NOT NULL DEFAULT 0, KEY (is_blocked, status),' : ''}
+    ${generation >= 46 ? 'is_blocked tinyint(1) NOT NULL DEFAULT 0, KEY (is_blocked, status),' : ''}
+    ${generation >= 54 ? 'row_lock bigint NOT NULL DEFAULT 0,' : ''}
+    ${generation >= 60 ? 'storage_class varchar(16),' : ''}
+    ${generation >= 67 ? 'current_revision bigint NOT NULL DEFAULT 1,' : ''}
+    ${generation >= 70 ? 'participation_generation bigint,' : ''}
     PRIMARY KEY (id), KEY (assignee), KEY (created_at), KEY (external_ref), KEY (issue_type),
     KEY (priority), KEY (spec_id), KEY (status)
   ) COLLATE utf8mb4_0900_bin`;
@@ -83,9 +127,9 @@ const dependenciesPlain = `
     FOREIGN KEY (issue_id) REFERENCES issues (id) ON DELETE CASCADE
   ) COLLATE utf8mb4_0900_bin`;
 
-const dependenciesSplit = `
+const dependenciesSplit = (auxId: string) => `
   CREATE TABLE dependencies (
-    id char(36) NOT NULL DEFAULT (uuid()), issue_id varchar(255) NOT NULL,
+    ${auxId}, issue_id varchar(255) NOT NULL,
     type varchar(32) NOT NULL DEFAULT 'blocks',
     created_at datetime NOT NULL DEFAULT CURRENT_TIMESTAMP, created_by varchar(255) NOT NULL,
     metadata json DEFAULT (json_object()), thread_id varchar(255) DEFAULT '',

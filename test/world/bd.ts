@@ -37,18 +37,30 @@ export async function findBd(): Promise<BdBinary[]> {
 
 /** A person's workspace: a folder with `.beads`, made by `bd init` against a Dolt server. */
 export class BdWorkspace {
+  readonly folder: string;
   readonly #binary: BdBinary;
-  readonly #folder: string;
+  readonly #environment: Readonly<Record<string, string>>;
 
-  private constructor(binary: BdBinary, folder: string) {
+  private constructor(
+    binary: BdBinary,
+    folder: string,
+    environment: Readonly<Record<string, string>>,
+  ) {
     this.#binary = binary;
-    this.#folder = folder;
+    this.folder = folder;
+    this.#environment = environment;
   }
 
-  static async init(binary: BdBinary, port: number, database: string): Promise<BdWorkspace> {
+  /** @param environment more variables for every command. */
+  static async init(
+    binary: BdBinary,
+    port: number,
+    database: string,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<BdWorkspace> {
     const folder = await mkdtemp(join(tmpdir(), 'beads-bd-'));
     await mkdir(join(folder, 'home'));
-    const workspace = new BdWorkspace(binary, folder);
+    const workspace = new BdWorkspace(binary, folder, environment);
     await run('git', ['init', '--quiet', folder]);
     const server = ['--server', '--external', '--server-host', HOST, '--server-port', String(port)];
     const where = ['--server-user', 'root', '--database', database, '--prefix', 'code'];
@@ -59,16 +71,32 @@ export class BdWorkspace {
 
   /** The folder that `BEADS_DIR` names. */
   get beadsDir(): string {
-    return join(this.#folder, '.beads');
+    return join(this.folder, '.beads');
   }
 
   /** Runs one command as one person. @returns what it printed. @throws when it fails. */
   async bd(...args: string[]): Promise<string> {
-    const { stdout } = await run(this.#binary.path, args, {
-      cwd: this.#folder,
-      env: { ...process.env, HOME: join(this.#folder, 'home'), BEADS_ACTOR: 'person' },
-    });
+    return await this.bdAs('person', ...args);
+  }
+
+  /** The same as somebody else. */
+  async bdAs(actor: string, ...args: string[]): Promise<string> {
+    const { stdout } = await run(this.#binary.path, args, this.#options(actor));
     return stdout;
+  }
+
+  /** What a command prints, even when it ends with a code that tells of a finding. */
+  async said(...args: string[]): Promise<string> {
+    return await new Promise((resolve) => {
+      execFile(this.#binary.path, args, this.#options('person'), (_, stdout) => resolve(stdout));
+    });
+  }
+
+  #options(actor: string) {
+    // The usage statistics of newer versions are not for runs like this.
+    const quiet = { BD_DISABLE_METRICS: '1', HOME: join(this.folder, 'home') };
+    const env = { ...process.env, ...quiet, BEADS_ACTOR: actor, ...this.#environment };
+    return { cwd: this.folder, env };
   }
 
   /** `bd show <id> --json`. */
@@ -87,6 +115,6 @@ export class BdWorkspace {
   }
 
   async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -19,6 +19,7 @@ export function aBead(fields: Partial<Bead> = {}): Bead {
     hasForeignMetadata: false,
     notesBytes: 0,
     job: undefined,
+    lease: undefined,
     ...fields,
   };
 }

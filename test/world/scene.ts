@@ -17,15 +17,17 @@ import { BeadsDatabase, type Beads } from '../../shared/beads/beads.ts';
 import type { DatabaseSettings } from '../../shared/settings.ts';
 import { traceOf } from '../../shared/trace.ts';
 import { BeadBoardStandIn } from './beadboard.ts';
-import type { Generation } from './bd-schema.ts';
+import { NEWEST, type Generation } from './bd-schema.ts';
 import { problemsOf } from './event-schema.ts';
 import { createDatabase, dropDatabase, HOST } from './database.ts';
+import { dropUser, makeUser } from './rights.ts';
 import { SinkStandIn } from './sink.ts';
 import { Tracker } from './tracker.ts';
 
 /**
- * What a test of a tick needs: a database of its own on the shared Dolt server, a BeadBoard and a
- * sink, and the ticks to run against them in this process. Everything else is real.
+ * What a test of a tick needs: a database of its own on the shared Dolt server, with a user that has
+ * the rights of docs/grants.sql, a BeadBoard and a sink, and the ticks to run against them in this
+ * process. Everything else is real.
  */
 export class Scene {
   readonly settings: DatabaseSettings;
@@ -49,7 +51,7 @@ export class Scene {
     this.database = new BeadsDatabase(settings, 'agent');
   }
 
-  static async open(generation: Generation = 49): Promise<Scene> {
+  static async open(generation: Generation = NEWEST): Promise<Scene> {
     const database = `t_${randomBytes(5).toString('hex')}`;
     await createDatabase(inject('doltPort'), database, generation);
     return await Scene.around(database);
@@ -61,7 +63,8 @@ export class Scene {
    */
   static async around(database: string, port = inject('doltPort')): Promise<Scene> {
     const tracker = await Tracker.open(port, database);
-    const settings = { host: HOST, port, user: 'root', password: undefined, database, tls: false };
+    const user = await makeUser(port, database);
+    const settings = { host: HOST, port, ...user, database, tls: false };
     const board = await BeadBoardStandIn.start((id) => tracker.find(id), 10);
     return new Scene(settings, tracker, board, await SinkStandIn.start());
   }
@@ -71,6 +74,8 @@ export class Scene {
     return {
       BEADS_DOLT_SERVER_HOST: this.settings.host,
       BEADS_DOLT_SERVER_PORT: String(port),
+      BEADS_DOLT_SERVER_USER: this.settings.user,
+      BEADS_DOLT_PASSWORD: this.settings.password ?? '',
       BEADS_DOLT_SERVER_DATABASE: this.settings.database,
       BEADBOARD_URL: this.board.url,
       K_SINK: this.sink.url,
@@ -115,6 +120,7 @@ export class Scene {
     await this.tracker.close();
     await this.board.stop();
     await this.sink.stop();
+    await dropUser(this.settings.port, this.settings.database);
     await dropDatabase(this.settings.port, this.settings.database);
     const ours = dirty.filter((table) => table === 'issues' || table === 'events');
     if (ours.length > 0) throw new Error(`left uncommitted: ${ours.join(', ')}`);

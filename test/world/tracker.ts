@@ -1,3 +1,5 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
 import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 
 import { connectTo } from './database.ts';
@@ -33,13 +35,26 @@ type Fields = Readonly<Record<string, string | number | null>>;
  */
 export class Tracker {
   readonly #connection: Connection;
+  /** `table.column` of all that the schema has. */
+  #columns = new Set<string>();
 
   private constructor(connection: Connection) {
     this.#connection = connection;
   }
 
   static async open(port: number, database: string): Promise<Tracker> {
-    return new Tracker(await connectTo(port, database));
+    const tracker = new Tracker(await connectTo(port, database));
+    await tracker.readColumns();
+    return tracker;
+  }
+
+  /** Looks at the schema again, after a migration. */
+  async readColumns(): Promise<void> {
+    const columns = await this.sql(
+      `SELECT CONCAT(table_name, '.', column_name) AS name FROM information_schema.columns
+        WHERE table_schema = DATABASE()`,
+    );
+    this.#columns = new Set(columns.map(({ name }) => String(name)));
   }
 
   async close(): Promise<void> {
@@ -74,11 +89,32 @@ export class Tracker {
     await this.#commit(`bd: update ${id}`, async () => {
       await this.#connection.query(
         'UPDATE issues SET ?, updated_at = UTC_TIMESTAMP() WHERE id = ?',
-        [fields, id],
+        [{ ...fields, ...this.#freshVersion() }, id],
       );
+      if (this.hasLeases && ('status' in fields || 'assignee' in fields)) {
+        await this.#connection.query('DELETE FROM leases WHERE issue_id = ?', [id]);
+      }
       const type = status === undefined ? 'updated' : 'status_changed';
       await this.#record(id, type, actor, '{}', JSON.stringify(fields));
     });
+  }
+
+  /** Whether a bead that is claimed with bd has a lease. */
+  get hasLeases(): boolean {
+    return this.#columns.has('leases.issue_id');
+  }
+
+  /**
+   * `bd heartbeat` by a bead's assignee, which also grants the lease that a plain update does not.
+   * @param agoMinutes when the last heartbeat was; the lease runs for five minutes from it.
+   */
+  async heartbeat(id: string, agoMinutes = 0): Promise<void> {
+    await this.#connection.query(
+      `REPLACE INTO leases (issue_id, holder, granted_at, lease_expires_at, heartbeat_at)
+       SELECT id, assignee, beat, beat + INTERVAL 5 MINUTE, beat
+         FROM issues, (SELECT UTC_TIMESTAMP() - INTERVAL ? MINUTE AS beat) clock WHERE id = ?`,
+      [agoMinutes, id],
+    );
   }
 
   /** `bd note`. */
@@ -92,7 +128,8 @@ export class Tracker {
     await this.#commit(`bd: update ${id}`, async () => {
       await this.#connection.query(
         `UPDATE issues SET notes = CONCAT(notes, IF(notes = '', '', '\n'), ?),
-                updated_at = UTC_TIMESTAMP() WHERE id = ?`,
+                updated_at = UTC_TIMESTAMP()${this.#columns.has('issues.row_lock') ? ', row_lock = RAND() * POW(2, 62)' : ''}
+          WHERE id = ?`,
         [note, id],
       );
       await this.#record(id, 'updated', actor, '{}', JSON.stringify({ notes: note }));
@@ -118,9 +155,12 @@ export class Tracker {
   async closeBead(id: string, reason: string, actor = 'person'): Promise<void> {
     await this.#commit(`bd: close ${id}`, async () => {
       await this.#connection.query(
-        "UPDATE issues SET status = 'closed', closed_at = UTC_TIMESTAMP(), updated_at = UTC_TIMESTAMP(), close_reason = ? WHERE id = ?",
-        [reason, id],
+        'UPDATE issues SET ?, closed_at = UTC_TIMESTAMP(), updated_at = UTC_TIMESTAMP() WHERE id = ?',
+        [{ status: 'closed', close_reason: reason, ...this.#freshVersion() }, id],
       );
+      if (this.hasLeases) {
+        await this.#connection.query('DELETE FROM leases WHERE issue_id = ?', [id]);
+      }
       await this.#record(id, 'closed', actor, '', reason);
       await this.#unblockDependents(id);
     });
@@ -128,12 +168,13 @@ export class Tracker {
 
   /** `bd dep add <id> <on>`; `is_blocked` follows, where the schema has it. */
   async depend(id: string, on: string, type: string): Promise<void> {
-    const split = await this.#hasSplitTargets();
+    const split = this.#hasSplitTargets;
     await this.#commit(`bd: dep add ${id}`, async () => {
-      await this.#connection.query(
-        'INSERT INTO dependencies (issue_id, ??, type, created_by) VALUES (?, ?, ?, ?)',
-        [split ? 'depends_on_issue_id' : 'depends_on_id', id, on, type, 'person'],
-      );
+      await this.#connection.query('INSERT INTO dependencies SET ?', [
+        split
+          ? { id: randomUUID(), issue_id: id, depends_on_issue_id: on, type, created_by: 'person' }
+          : { issue_id: id, depends_on_id: on, type, created_by: 'person' },
+      ]);
       if (split && type === 'blocks') {
         await this.#connection.query('UPDATE issues SET is_blocked = 1 WHERE id = ?', [id]);
       }
@@ -225,7 +266,7 @@ export class Tracker {
 
   /** bd 1.0.5 keeps `is_blocked` of the beads that waited for one that is closed. */
   async #unblockDependents(id: string): Promise<void> {
-    if (!(await this.#hasSplitTargets())) return;
+    if (!this.#hasSplitTargets) return;
     const [rows] = await this.#connection.query<RowDataPacket[]>(
       `SELECT d.issue_id AS id FROM dependencies d
         WHERE d.type = 'blocks' AND d.depends_on_issue_id = ?
@@ -240,15 +281,20 @@ export class Tracker {
     }
   }
 
-  async #hasSplitTargets(): Promise<boolean> {
-    const columns = await this.sql('DESCRIBE dependencies');
-    return columns.some((column) => column['Field'] === 'depends_on_issue_id');
+  get #hasSplitTargets(): boolean {
+    return this.#columns.has('dependencies.depends_on_issue_id');
+  }
+
+  /** bd renews this cell with every update of a bead. */
+  #freshVersion(): Fields {
+    if (!this.#columns.has('issues.row_lock')) return {};
+    return { row_lock: String(randomBytes(8).readBigInt64LE() | 1n) };
   }
 
   async #record(id: string, type: string, actor: string, old: string, value: string) {
     await this.#connection.query(
-      'INSERT INTO events (issue_id, event_type, actor, old_value, new_value) VALUES (?, ?, ?, ?, ?)',
-      [id, type, actor, old, value],
+      'INSERT INTO events (id, issue_id, event_type, actor, old_value, new_value) VALUES (?, ?, ?, ?, ?, ?)',
+      [randomUUID(), id, type, actor, old, value],
     );
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 import { readSchema } from '../../shared/beads/schema.ts';
+import { NEWEST } from './bd-schema.ts';
 import { Session } from '../../shared/beads/session.ts';
 import { DatabaseSchemaError } from '../../shared/errors.ts';
 import { AgentStandIn } from './agent.ts';
@@ -9,6 +10,7 @@ import { BdWorkspace, findBd } from './bd.ts';
 import { createDatabase, HOST } from './database.ts';
 import { DoltServer } from './dolt.ts';
 import { FunctionProcess } from './function.ts';
+import { makeUser } from './rights.ts';
 import { SinkStandIn } from './sink.ts';
 import { Subscribers } from './subscribers.ts';
 import { Tracker } from './tracker.ts';
@@ -68,7 +70,10 @@ export class World {
       onProgress(`Dolt SQL server on port ${dolt.port}`);
       const database = `code_${randomBytes(3).toString('hex')}`;
       const { workspace, madeBy } = await makeDatabase(dolt.port, database);
-      onProgress(`database ${database}, ${madeBy}`);
+      const { user, password } = await makeUser(dolt.port, database);
+      onProgress(
+        `database ${database}, ${madeBy}; user ${user} with the rights of docs/grants.sql`,
+      );
 
       const tracker = await Tracker.open(dolt.port, database);
       const agentsTracker = await Tracker.open(dolt.port, database);
@@ -81,6 +86,8 @@ export class World {
         BEADS_DOLT_SERVER_HOST: HOST,
         BEADS_DOLT_SERVER_PORT: String(dolt.port),
         BEADS_DOLT_SERVER_DATABASE: database,
+        BEADS_DOLT_SERVER_USER: user,
+        BEADS_DOLT_PASSWORD: password,
         BEADBOARD_URL: board.url,
         K_SINK: sink.url,
         ...settings,
@@ -122,12 +129,14 @@ export class World {
   }
 }
 
+const SHAPED = `shaped like bd's at migration ${NEWEST}`;
+
 /** By `bd init` when there is a bd whose schema is known, else from DDL of our own. */
 async function makeDatabase(port: number, database: string) {
   const [binary] = await findBd();
   if (binary === undefined) {
-    await createDatabase(port, database, 49);
-    return { workspace: undefined, madeBy: 'shaped like bd 1.0.5 (no bd on PATH)' };
+    await createDatabase(port, database, NEWEST);
+    return { workspace: undefined, madeBy: `${SHAPED} (no bd on PATH)` };
   }
   const workspace = await BdWorkspace.init(binary, port, database);
   const settings = { host: HOST, port, user: 'root', password: undefined, database, tls: false };
@@ -139,8 +148,8 @@ async function makeDatabase(port: number, database: string) {
     if (!(error instanceof DatabaseSchemaError)) throw error;
     await session.query(`DROP DATABASE ${database}`);
     await workspace.remove();
-    await createDatabase(port, database, 49);
-    const madeBy = `shaped like bd 1.0.5 (bd ${binary.version} on PATH has a newer schema)`;
+    await createDatabase(port, database, NEWEST);
+    const madeBy = `${SHAPED} (bd ${binary.version} on PATH has a newer schema)`;
     return { workspace: undefined, madeBy };
   } finally {
     session.close();

@@ -1,0 +1,45 @@
+/**
+ * The columns that bd has given the tables which these functions write, with the migration that brought
+ * them. A column that is not here may carry a rule of bd's that we would break without knowing: such a
+ * schema is refused (docs/decisions/0011).
+ *
+ * Read in bd 1.0.2 to 1.2.2, in its main branch of August 2026 (migration 66) and, from there to
+ * migration 71, in single files of its public source.
+ */
+export const KNOWN_COLUMNS: Readonly<Record<string, ReadonlySet<string>>> = {
+  issues: names(
+    // To migration 32, bd 1.0.2.
+    `id content_hash title description design acceptance_criteria notes status priority issue_type
+     assignee estimated_minutes created_at created_by owner updated_at started_at closed_at
+     closed_by_session close_reason external_ref spec_id compaction_level compacted_at
+     compacted_at_commit original_size sender ephemeral wisp_type pinned is_template mol_type
+     work_type source_system source_repo metadata event_kind actor target payload await_type
+     await_id timeout_ns waiters hook_bead role_bead agent_state last_activity role_type rig due_at
+     defer_until no_history`,
+    // 46: kept by bd when a blocker closes or reopens; no status that we set changes it.
+    'is_blocked',
+    // 54: renewed with every write.
+    'row_lock',
+    // 55, in a branch: the same.
+    'revision',
+    // 56, in a branch: which session claimed it, where sessions have a token of their own.
+    'holder_token',
+    // 60: versioned, unversioned or ephemeral; set when the bead is made.
+    'storage_class',
+    // 62, in a branch: counts how often the bead changed hands.
+    'claim_fence',
+    // 67 and 70: of the versioned history, which is refused where it is on.
+    'current_revision participation_generation',
+    // 68, in branches: beads that repeat, and how often a date was missed; set by bd alone.
+    'repeat_pattern repeat_start repeat_end due_missed',
+  ),
+  events: names('id issue_id event_type actor old_value new_value comment created_at'),
+  leases: names('issue_id holder granted_at lease_expires_at heartbeat_at granted_node'),
+  bd_events_journal: names('seq ts op issue_id issue_json dep_json comment_json'),
+  bd_events_seq: names('id next_seq'),
+  local_metadata: names('key value'),
+};
+
+function names(...lists: string[]): ReadonlySet<string> {
+  return new Set(lists.join(' ').split(/\s+/));
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+
+import { BEAD_COLUMNS, BEAD_EXPRESSIONS } from './bead.ts';
+import { NEWEST_KEY_SQL, OLDEST_KEY_SQL } from './outbox.ts';
+import type { Schema } from './schema.ts';
+import { STEP_KEY } from './step.ts';
+
+/** The statements on bd's tables that depend on what the schema offers. */
+export interface Statements {
+  /** All beads of a sentinel that are open or in progress, with the server's time and the outbox. */
+  look: string;
+  /** Which of some beads are ready; `undefined` where `look` tells that. */
+  ready: string | undefined;
+  /** Which of some beads have a parent that is deferred. */
+  childrenOfDeferred: string;
+  /** One bead as {@link parseBead} takes it. */
+  bead: string;
+  /** One bead with all its columns, in the transaction that is about to change it. */
+  read: string;
+  /** Writes what a transition changed; its values are {@link updateValues}. */
+  update: string;
+  /** Ends a claim's lease. */
+  deleteLease: string;
+  /** What belongs to the Dolt commit. */
+  add: string;
+}
+
+/** Names in the answer of {@link Statements.read} that are not columns of `issues`. */
+export const READ_ALIASES: ReadonlySet<string> = new Set([
+  'step',
+  'notes_bytes',
+  'metadata_type',
+  'server_time',
+  'newest_key',
+  'lease_expires_at',
+  'heartbeat_at',
+  'lease_granted_node',
+  'is_journaled',
+  'has_versions',
+]);
+
+export function statementsFor(schema: Schema): Statements {
+  const { dependsOn, hasIsBlocked, hasLeases, hasJournal, hasVersions } = schema;
+  const from = hasLeases ? 'issues LEFT JOIN leases ON leases.issue_id = issues.id' : 'issues';
+  const lease = hasLeases
+    ? 'lease_expires_at, heartbeat_at, granted_node AS lease_granted_node'
+    : 'NULL AS lease_expires_at, NULL AS heartbeat_at';
+  const bead = `${BEAD_COLUMNS.map((column) => `issues.${column}`).join(', ')}, ${BEAD_EXPRESSIONS}, ${lease}`;
+  const hasRows = (table: string) => `EXISTS (SELECT 1 FROM ${table})`;
+  return {
+    // One row even when there is no bead, so that one round trip tells of the outbox, too.
+    look: `
+      SELECT server_time, oldest_unsent, ${bead},
+             ${hasIsBlocked ? 'issues.is_blocked' : 'NULL'} AS is_blocked
+        FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${OLDEST_KEY_SQL} AS oldest_unsent) tick
+        LEFT JOIN issues ON assignee = ? AND status IN ('open', 'in_progress')
+        ${hasLeases ? 'LEFT JOIN leases ON leases.issue_id = issues.id' : ''}
+       ORDER BY priority, updated_at, id`,
+    ready: hasIsBlocked ? undefined : 'SELECT id FROM ready_issues WHERE id IN (?)',
+    childrenOfDeferred: `
+      SELECT d.issue_id AS id
+        FROM dependencies d JOIN issues parent ON parent.id = d.${dependsOn}
+       WHERE d.type = 'parent-child' AND d.issue_id IN (?) AND parent.defer_until > UTC_TIMESTAMP()`,
+    bead: `SELECT ${bead} FROM ${from} WHERE issues.id = ?`,
+    read: `
+      SELECT issues.*, ${BEAD_EXPRESSIONS}, ${lease},
+             UTC_TIMESTAMP(6) AS server_time, ${NEWEST_KEY_SQL} AS newest_key,
+             ${hasJournal ? hasRows('bd_events_journal') : '0'} AS is_journaled,
+             ${hasVersions ? hasRows('issue_versions') : '0'} AS has_versions
+        FROM ${from} WHERE issues.id = ?`,
+    update: updateSql(schema),
+    deleteLease: 'DELETE FROM leases WHERE issue_id = ?',
+    add: schema.hasEventsInHistory
+      ? "CALL DOLT_ADD('issues', 'events')"
+      : "CALL DOLT_ADD('issues')",
+  };
+}
+
+/** What a transition writes into a bead's own row. */
+export interface BeadUpdate {
+  status: string;
+  notes: string;
+  updated_at: string;
+  started_at: string | null;
+  step: string;
+  /** Counts in `claim_fence`, as every claim of bd does. */
+  isClaim: boolean;
+}
+
+function updateSql({ versionCells, hasClaimFence }: Schema): string {
+  const newer = [
+    ...versionCells.map((cell) => `, ${cell} = ?`),
+    ...(hasClaimFence ? [', claim_fence = claim_fence + ?'] : []),
+  ];
+  return `
+    UPDATE issues
+       SET status = ?, notes = ?, updated_at = ?, started_at = ?,
+           metadata = JSON_SET(COALESCE(metadata, JSON_OBJECT()), '$.${STEP_KEY}', ?)${newer.join('')}
+     WHERE id = ?`;
+}
+
+/** The values of {@link Statements.update}, in its order. */
+export function updateValues({ versionCells, hasClaimFence }: Schema, id: string, to: BeadUpdate) {
+  const values = [to.status, to.notes, to.updated_at, to.started_at, to.step];
+  const fence = hasClaimFence ? [to.isClaim ? 1 : 0] : [];
+  return [...values, ...versionCells.map(() => freshVersion()), ...fence, id];
+}
+
+/** A random BIGINT other than 0, as text: a JavaScript number would round it. */
+function freshVersion(): string {
+  const value = randomBytes(8).readBigInt64LE();
+  return String(value === 0n ? 1n : value);
+}

@@ -1,0 +1,163 @@
+import { afterEach, describe, expect, it } from 'vitest';
+
+import { CurrentSchema } from '../shared/beads/current-schema.ts';
+import { readSchema, type Schema } from '../shared/beads/schema.ts';
+import { Session } from '../shared/beads/session.ts';
+import { GENERATIONS, type Generation } from './world/bd-schema.ts';
+import { DatabaseProxy } from './world/database-proxy.ts';
+import { Scene } from './world/scene.ts';
+
+let scene: Scene;
+afterEach(async () => {
+  await scene.close();
+});
+
+/** What the schema of a scene offers, and how many queries it took to know. */
+async function offered(): Promise<Schema> {
+  const session = await Session.open(scene.settings);
+  try {
+    return await readSchema(session);
+  } finally {
+    session.close();
+  }
+}
+
+describe("bd's schema", () => {
+  const expected: Record<Generation, Partial<Schema>> = {
+    32: { dependsOn: 'depends_on_id', hasIsBlocked: false, versionCells: [], textBytes: 65_535 },
+    49: { dependsOn: 'depends_on_issue_id', hasIsBlocked: true, versionCells: [] },
+    53: { hasLeases: false, hasJournal: false, hasEventsInHistory: true },
+    66: { versionCells: ['row_lock'], hasLeases: true, hasJournal: true, hasVersions: false },
+    71: { hasLeases: true, hasVersions: true, hasEventsInHistory: false, hasClaimFence: false },
+  };
+
+  it.each(GENERATIONS)('of migration %i is known by what it offers', async (generation) => {
+    scene = await Scene.open(generation);
+    expect(await offered()).toMatchObject({ migration: generation, ...expected[generation] });
+  });
+
+  it('is asked for in one query, once a process', async () => {
+    scene = await Scene.open();
+    const proxy = await DatabaseProxy.start(scene.settings.port);
+    const session = await Session.open({ ...scene.settings, port: proxy.port });
+    try {
+      const schema = new CurrentSchema(() => {});
+      await schema.use(session, async () => {});
+      await schema.use(session, async () => {});
+      expect(proxy.statements).toEqual([expect.stringContaining('information_schema.columns')]);
+    } finally {
+      session.close();
+      await proxy.stop();
+    }
+  });
+});
+
+describe('a database that cannot be written safely is refused without a write', () => {
+  it.each([
+    ['DROP TABLE local_metadata', 'is not a bd database that can be used: local_metadata.key'],
+    ['DROP TABLE schema_migrations', 'is not a bd database that can be used: schema_migrations'],
+    ['ALTER TABLE issues DROP COLUMN is_template', 'issues.is_template not found'],
+    ['ALTER TABLE leases DROP COLUMN granted_node', 'leases.granted_node not found'],
+    [
+      'ALTER TABLE issues ADD COLUMN quorum int',
+      'has been made by a newer bd (migration 71): issues.quorum may follow rules',
+    ],
+    ['ALTER TABLE events ADD COLUMN signature text', 'events.signature may follow rules'],
+    ['ALTER TABLE leases ADD COLUMN epoch int', 'leases.epoch may follow rules'],
+  ])('after %s', async (change, words) => {
+    scene = await Scene.open();
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    await scene.tracker.sql(change);
+    await commit();
+    const before = await hashes();
+
+    await expect(scene.dispatch()).rejects.toMatchObject({ code: 'DATABASE_SCHEMA' });
+    await expect(scene.reap()).rejects.toThrow(words);
+
+    expect(await hashes()).toEqual(before);
+    expect(scene.board.posts).toEqual([]);
+  });
+
+  it('once bd keeps versions of its own there', async () => {
+    scene = await Scene.open();
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    await scene.tracker.sql(
+      "INSERT INTO issue_versions (issue_id, revision, epoch, change_at, attribution_status) VALUES ('code-a', 1, 1, NOW(), 'claimed')",
+    );
+    const before = await hashes();
+
+    await expect(scene.dispatch()).rejects.toThrow('versioned history switched on');
+
+    expect(await hashes()).toEqual(before);
+    expect(scene.board.posts).toEqual([]);
+  });
+
+  it('when it is empty', async () => {
+    scene = await Scene.open();
+    const before = (await scene.tracker.sql('SHOW TABLES')).map((row) =>
+      String(Object.values(row)[0]),
+    );
+    await scene.tracker.sql('DROP VIEW ready_issues');
+    await scene.tracker.sql('SET foreign_key_checks = 0');
+    for (const table of before.filter((name) => name !== 'ready_issues')) {
+      await scene.tracker.sql(`DROP TABLE ${table}`);
+    }
+    await commit();
+    await expect(scene.dispatch()).rejects.toThrow(
+      'Check the database name, and that bd init has run there.',
+    );
+  });
+
+  async function commit() {
+    await scene.tracker.sql("CALL DOLT_COMMIT('-A', '--skip-empty', '-m', 'a change of schema')");
+  }
+
+  /** The whole database, ignored tables included. */
+  async function hashes() {
+    return await scene.tracker.sql('SELECT dolt_hashof_db() AS db, HASHOF("HEAD") AS head');
+  }
+});
+
+describe('a database that is migrated', () => {
+  /** What bd does between its migrations 49 and 66, as far as our statements can tell. */
+  const MIGRATION = [
+    'ALTER TABLE issues ADD COLUMN row_lock bigint NOT NULL DEFAULT 0',
+    'CREATE TABLE leases (issue_id varchar(255) PRIMARY KEY, holder varchar(255), granted_at datetime, lease_expires_at datetime, heartbeat_at datetime, granted_node varchar(255))',
+    "CALL DOLT_COMMIT('-Am', 'schema: apply migrations')",
+  ];
+
+  it('between two ticks is written by its new rules', async () => {
+    scene = await Scene.open(49);
+    scene.board.capacity = 1;
+    for (const id of ['code-a', 'code-b']) await scene.tracker.create(id, { assignee: 'agent' });
+    await scene.dispatch();
+    for (const statement of MIGRATION) await scene.tracker.sql(statement);
+    scene.board.capacity = 2;
+
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, errors: 0 });
+
+    expect(await versions()).toEqual([
+      { id: 'code-a', written: 0 },
+      { id: 'code-b', written: 1 },
+    ]);
+  });
+
+  it('while BeadBoard starts a job still gets the job noted', async () => {
+    scene = await Scene.open(49);
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    let migrated: Promise<unknown> = Promise.resolve();
+    scene.board.onPost = () => {
+      migrated = Promise.all(MIGRATION.map((statement) => scene.tracker.sql(statement)));
+      return undefined;
+    };
+
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, errors: 0 });
+    await migrated;
+
+    expect((await scene.tracker.show('code-a')).notes).toMatch(/^dispatched: job=/m);
+  });
+
+  async function versions() {
+    return await scene.tracker.sql('SELECT id, row_lock <> 0 AS written FROM issues ORDER BY id');
+  }
+});
