@@ -12,7 +12,7 @@ PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
 IMAGE ?= beads-auto-dispatch:latest
 SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tools/bundle.ts tsconfig.json package.json
 
-.PHONY: help setup demo dev test proofs lint typecheck build plugins image docs format clean
+.PHONY: help setup demo dev test proofs conformance lint typecheck build plugins image docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,6 +32,9 @@ proofs: setup $(BUILT) ## the long proofs: 200 races, 300 random histories, muta
 	@RACE_ROUNDS=200 npm run --silent test -- test/claim-race.test.ts
 	@PROPERTY_RUNS=300 npm run --silent test -- test/properties.test.ts
 	@npm run --silent mutation
+
+conformance: setup ## compare what we write with what the bd on PATH writes, or those named in BD=path:path
+	@CONFORMANCE_FILE=docs/conformance.md npm run --silent test -- test/conformance.test.ts
 
 lint: $(NPM_READY) ## oxlint with types, prettier
 	@npm run --silent lint

@@ -77,7 +77,9 @@ export const variables = z.object({
   BEADS_DOLT_PASSWORD: secret(text.optional(), 'Password of that user. From a Secret.'),
   BEADS_DOLT_SERVER_TLS: yesNo
     .optional()
-    .describe("Connect with TLS, checked against the system's CAs."),
+    .describe(
+      "Connect with TLS; the certificate is checked against the known CAs (and NODE_EXTRA_CA_CERTS) and the server's name, which must not be an address.",
+    ),
   BEADBOARD_URL: httpUrl.optional().describe('Base address of BeadBoard. Required for `dispatch`.'),
   AGENT_SERVICE_URL: httpUrl
     .optional()

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { format } from 'prettier';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
 
 import { DELIBERATE } from './conformance/deliberate.ts';
 import { compare, plain, plainJson, traceOf, type Names } from './conformance/difference.ts';
+import { prepareWaiting, readyByBothOf } from './conformance/readiness.ts';
 import { CASES, prepare, type Role, type Stage, type Step } from './conformance/scenario.ts';
 import { conformanceTable, type Conformance } from './conformance/table.ts';
 import { BdWorkspace, findBd, type BdBinary } from './world/bd.ts';
@@ -76,6 +78,14 @@ describe.each(binaries)('compared with bd $version', { timeout: 300_000 }, (bina
     },
   );
 
+  it('takes the beads that bd calls ready', async () => {
+    const names = await prepareWaiting(ours);
+    const { byBd, byUs } = await readyByBothOf(ours, names);
+    expect(byUs).toEqual(byBd);
+    expect(byUs).toContain('plain');
+    differences.set('which beads are ready', []);
+  });
+
   it('bd show says the same of each bead', async () => {
     for (const role of theirs.beads.keys()) {
       const of = async (stage: Stage) => await said(stage, `show ${stage.beads.get(role)} --json`);
@@ -105,7 +115,10 @@ afterAll(async () => {
   const table = conformanceTable(results);
   console.log(table);
   const file = process.env['CONFORMANCE_FILE'];
-  if (file !== undefined) await writeFile(join(import.meta.dirname, '..', file), page(table));
+  if (file !== undefined) {
+    const text = await format(page(table), { parser: 'markdown', printWidth: 100 });
+    await writeFile(join(import.meta.dirname, '..', file), text);
+  }
 });
 
 async function stageOf(binary: BdBinary): Promise<Stage> {

@@ -168,6 +168,11 @@ const CONFLICT: ReadonlySet<unknown> = new Set([1213, 1205]);
 const DUPLICATE_KEY = 1062;
 const MISSING: ReadonlySet<unknown> = new Set([1054, 1146]);
 
+/** What Dolt says to a client without TLS, where it wants it; its error number says nothing. */
+const WANTS_TLS = /does not allow insecure connections/;
+/** What Node says of a certificate, whatever is wrong with it. */
+const CERTIFICATE = /certificate/i;
+
 /** A server that is going down still answers, in these words. */
 const GOING_DOWN = /context canceled|connection was killed|server shutdown/i;
 
@@ -196,6 +201,18 @@ function translate(error: unknown, settings: DatabaseSettings): unknown {
   }
   if (MISSING.has(errno) || /could not be found|table not found/.test(message)) {
     return new DatabaseSchemaError(`${where} is not the schema it was: ${message}`, cause);
+  }
+  if (WANTS_TLS.test(message)) {
+    return new DatabaseUnreachableError(
+      `${where} takes connections with TLS only. Set BEADS_DOLT_SERVER_TLS=true.`,
+      cause,
+    );
+  }
+  if (fatal === true && CERTIFICATE.test(message)) {
+    return new DatabaseUnreachableError(
+      `${where} shows a certificate that is not trusted: ${message}. Name the file of its CA in NODE_EXTRA_CA_CERTS, and the server by the name in its certificate, not by its address.`,
+      cause,
+    );
   }
   if (fatal === true || sqlState === undefined || GOING_DOWN.test(message)) {
     return new DatabaseUnreachableError(

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import type { Certificate } from './certificates.ts';
 import { HOST } from './database.ts';
 import { freePort, WorldProcess } from './process.ts';
 
@@ -32,12 +33,18 @@ export class DoltServer {
     };
     await writeFile(join(folder, '.dolt', 'config_global.json'), JSON.stringify(config));
     const port = await freePort();
-    return new DoltServer(port, folder, await serve(folder, port));
+    await writeFile(join(folder, CONFIG_FILE), configuration(folder, port));
+    return new DoltServer(port, folder, await serve(folder));
   }
 
-  /** Starts the server again on the same data and port, after {@link stop}. */
-  async restart(): Promise<void> {
-    this.#process = await serve(this.#folder, this.port);
+  /**
+   * Starts the server again on the same data and port, after {@link stop}.
+   * @param certificate to speak TLS with; the server then takes no other connection.
+   */
+  async restart(certificate?: Certificate): Promise<void> {
+    const file = join(this.#folder, CONFIG_FILE);
+    await writeFile(file, configuration(this.#folder, this.port, certificate));
+    this.#process = await serve(this.#folder);
   }
 
   /** Ends the server and keeps its data. */
@@ -52,10 +59,25 @@ export class DoltServer {
   }
 }
 
-async function serve(folder: string, port: number): Promise<WorldProcess> {
+const CONFIG_FILE = 'server.yaml';
+
+/** JSON is YAML, too. */
+function configuration(folder: string, port: number, certificate?: Certificate): string {
+  const tls = certificate && {
+    tls_cert: certificate.certFile,
+    tls_key: certificate.keyFile,
+    require_secure_transport: true,
+  };
+  return JSON.stringify({
+    data_dir: join(folder, 'data'),
+    listener: { host: HOST, port, ...tls },
+  });
+}
+
+async function serve(folder: string): Promise<WorldProcess> {
   return await WorldProcess.start(
     DOLT_BINARY,
-    ['sql-server', '--host', HOST, '--port', String(port), '--data-dir', join(folder, 'data')],
+    ['sql-server', '--config', join(folder, CONFIG_FILE)],
     /Server ready/,
     { env: { ...process.env, DOLT_ROOT_PATH: folder }, cwd: folder },
   );
