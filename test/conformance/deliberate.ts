@@ -2,50 +2,78 @@
 export interface Deliberate {
   /** A place of a trace. */
   where: string;
+  /** What we have there in place of what bd has. */
+  ours: RegExp;
+  /** The steps in which it is so; all, when there are none. */
+  steps?: readonly string[];
   /** Number of the record in docs/decisions. */
   decision: number;
   why: string;
 }
 
+const STEP = String.raw`[a-z-]+:<token>(:<token>)?`;
+
 export const DELIBERATE: readonly Deliberate[] = [
   {
     where: 'issues.metadata',
+    ours: new RegExp(`^→ {("team": "a&b", )?"beads_auto_dispatch": "${STEP}"(, "team": "a&b")?}$`),
     decision: 1,
     why: 'one key of ours holds the token that makes a claim unique',
   },
   {
     where: 'events.id',
+    ours: /^(\+ <uuid v7>( \| )?)+$/,
     decision: 1,
     why: "the token is the id of the events row and of the CloudEvent; bd's own is random, or derived from the content since migration 51",
   },
-  ...['key', 'value'].map((column) => ({
-    where: `local_metadata.${column}`,
-    decision: 5,
-    why: 'the intent to post, until the outcome is on record; out of history',
-  })),
   {
     where: 'issues.updated_at',
+    // Untouched when the change before was made a second ago.
+    ours: /^(→ <time>, a second before the event|untouched)$/,
     decision: 2,
     why: 'one second back, so that a write in the same second meets a conflict',
   },
   {
-    where: 'commits',
-    decision: 2,
-    why: 'one for the last failure and the block, where bd makes two',
-  },
-  {
     where: 'commit message',
+    ours: /^(dispatch|reap): \w+( up)? <[a-z-]+>$/,
     decision: 2,
     why: 'says which step it was',
   },
   {
     where: 'commit author',
+    ours: /^beads-(dispatcher|reaper)$/,
     decision: 2,
     why: 'the actor, where bd always writes the same name',
   },
+  {
+    where: 'commits',
+    ours: /^1$/,
+    steps: ['given-up'],
+    decision: 2,
+    why: 'one for the last failure and the block, where bd makes two',
+  },
+  ...['key', 'value'].map((column) => ({
+    where: `local_metadata.${column}`,
+    ours: /^[+-] /,
+    steps: ['claimed', 'dispatched', 'failed', 'given-up', 'unconfirmed', 'released'],
+    decision: 5,
+    why: 'the intent to post, until the outcome is on record, and an event until it is sent; out of history',
+  })),
   ...['seq', 'ts', 'op', 'issue_id', 'issue_json', 'dep_json', 'comment_json'].map((column) => ({
     where: `bd_events_journal.${column}`,
+    ours: /^\+ [^|]+$/,
+    steps: ['given-up'],
     decision: 12,
     why: 'one row for the last failure and the block, where bd writes two',
   })),
 ];
+
+/** @returns the record that explains a difference, or `undefined` when it is none that we meant. */
+export function deliberateFor(step: string, where: string, ours: string): Deliberate | undefined {
+  return DELIBERATE.find(
+    (deliberate) =>
+      deliberate.where === where &&
+      deliberate.ours.test(ours) &&
+      (deliberate.steps?.includes(step) ?? true),
+  );
+}
