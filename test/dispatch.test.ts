@@ -22,7 +22,9 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     const bead = await scene.tracker.show('code-a1');
     const jobId = scene.board.jobs[0]?.jobId;
     expect(bead.status).toBe('in_progress');
-    expect(bead.started_at).toBe(bead.updated_at);
+    // The record of the job may come in the next second.
+    expect(bead.started_at).not.toBeNull();
+    expect(String(bead.started_at) <= bead.updated_at).toBe(true);
     expect(bead.notes.split('\n')).toEqual([
       expect.stringMatching(/^auto-dispatcher claimed at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
       `dispatched: job=${jobId}`,

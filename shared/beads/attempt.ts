@@ -1,26 +1,18 @@
 import { v7 as uuidv7 } from 'uuid';
 
 import type { Envelope } from '../audit/envelope.ts';
-import { issueJson, updateJson } from './bd-json.ts';
 import { parseBead, type Bead } from './bead.ts';
 import { FORBIDDEN, intentKey } from './intent.ts';
 import { journalUpdate } from './journal.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
-import { appendNote } from './notes.ts';
 import { outboxKeys } from './outbox.ts';
+import { record } from './record.ts';
 import { refuseVersions, SchemaChangedError, type Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 import { READ_ALIASES, statementsFor, updateValues } from './statements.ts';
 import { formatStep } from './step.ts';
-import { fromSqlTime, toSqlTime } from './time.ts';
-import type { Change, Outcome, Transition, Verdict } from './transition.ts';
-
-/**
- * Our `updated_at` lies one second back. bd writes the second it is, so that a person's write in the
- * same second differs from ours in this cell, and the later one of the two meets a conflict; with equal
- * times Dolt would merge, for example, a block with a reassignment.
- */
-const DISTINCT_MS = 1_000;
+import { fromSqlTime } from './time.ts';
+import type { Outcome, Transition, Verdict } from './transition.ts';
 
 const LABELS_SQL = 'SELECT label FROM labels WHERE issue_id = ? ORDER BY label';
 const EVENT_SQL = `
@@ -69,15 +61,21 @@ export class Attempt {
     const { step: name, about, intent } = verdict;
     const statements = statementsFor(schema);
     const labels = (await session.query(LABELS_SQL, [beadId])).map(({ label }) => String(label));
-    const { after, entries } = this.#write(row, labels, verdict.changes, now, schema);
-    this.#sent = { done: true, bead, events: entries.map(({ event }) => event) };
+    const { changes } = verdict;
+    const { after, events } = record(row, labels, changes, now, schema.textBytes);
+    const entries = events.map((event, index) => {
+      const id = this.#idOf(index, events.length);
+      const json = this.#envelope({ ...event.fact, id, subject: beadId, at: now });
+      return { id, event, json };
+    });
+    this.#sent = { done: true, bead, events: entries.map(({ json }) => json) };
 
     const step = formatStep({ name, token, ...(about === undefined ? {} : { about }) });
-    const isClaim = verdict.changes.some(({ to }) => to === 'in_progress');
+    const isClaim = changes.some(({ to }) => to === 'in_progress');
     const update = { ...after, step, isClaim };
     await session.query(statements.update, updateValues(schema, beadId, update));
-    const movesStatus = verdict.changes.some(({ to }) => to !== undefined);
-    if (bead.lease !== undefined && movesStatus) {
+    const endsClaim = changes.some(({ to }) => to !== undefined);
+    if (bead.lease !== undefined && endsClaim) {
       await session.query(statements.deleteLease, [beadId]);
     }
     const newestKey = row['newest_key'];
@@ -85,9 +83,10 @@ export class Attempt {
       String(row['server_time']),
       typeof newestKey === 'string' ? newestKey : null,
     );
-    for (const [index, { id, type, oldValue, newValue, event }] of entries.entries()) {
+    for (const [index, { id, event, json }] of entries.entries()) {
+      const { type, oldValue, newValue } = event;
       await session.query(EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]);
-      await session.query(INSERT_LOCAL_SQL, [keyOf(index, id), event]);
+      await session.query(INSERT_LOCAL_SQL, [keyOf(index, id), json]);
     }
     if (intent !== undefined) {
       await ('forget' in intent
@@ -111,45 +110,10 @@ export class Attempt {
     return { done: false, reason };
   }
 
-  /** Applies the changes to the row one after the other and says what bd would record of each. */
-  #write(
-    row: Row,
-    labels: readonly string[],
-    changes: readonly Change[],
-    now: Date,
-    { textBytes }: Schema,
-  ) {
-    const time = toSqlTime(new Date(now.getTime() - DISTINCT_MS));
-    const after = {
-      status: String(row['status']),
-      notes: String(row['notes']),
-      updated_at: String(row['updated_at']),
-      started_at: row['started_at'] === null ? null : String(row['started_at']),
-    };
-    const entries = changes.map((change, index) => {
-      const oldValue = issueJson({ ...row, ...after }, labels);
-      after.notes = appendNote(after.notes, change.note);
-      after.updated_at = time;
-      if (change.to !== undefined) after.status = change.to;
-      if (change.to === 'in_progress') after.started_at ??= time;
-      const status = change.to === undefined ? undefined : { status: change.to };
-      if (index < changes.length - 1) this.#ids[index] ??= uuidv7();
-      const id = this.#ids[index] ?? this.#wanted.token;
-      return {
-        id,
-        event: this.#envelope({ ...change.fact, id, subject: this.#wanted.beadId, at: now }),
-        type: status === undefined ? 'updated' : 'status_changed',
-        oldValue: fit(textBytes, oldValue, {
-          id: String(row['id']),
-          status: String(row['status']),
-        }),
-        newValue: fit(textBytes, updateJson({ notes: after.notes, ...status }), {
-          notes: change.note,
-          ...status,
-        }),
-      };
-    });
-    return { after, entries };
+  /** Every event has its id from the first try on; the last one has the token. */
+  #idOf(index: number, count: number): string {
+    if (index === count - 1) return this.#wanted.token;
+    return (this.#ids[index] ??= uuidv7());
   }
 }
 
@@ -169,9 +133,4 @@ function checkSchema(row: Row, { issueColumns }: Schema, where: string): void {
     throw new SchemaChangedError(`${where} has a new column issues.${added}`);
   }
   if (Number(row['has_versions']) === 1) refuseVersions(where);
-}
-
-/** bd 1.0.2 holds event values in TEXT; what does not fit is told in short. */
-function fit(textBytes: number, json: string, short: Readonly<Record<string, string>>): string {
-  return Buffer.byteLength(json) <= textBytes ? json : updateJson(short);
 }

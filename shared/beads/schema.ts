@@ -1,5 +1,5 @@
 import { DatabaseSchemaError } from '../errors.ts';
-import { KNOWN_COLUMNS } from './known-columns.ts';
+import { KNOWN, NEEDED, NEEDED_IF_THERE } from './columns.ts';
 import type { Row, Session } from './session.ts';
 
 /**
@@ -37,22 +37,6 @@ const VERSION_CELLS = ['row_lock', 'revision'] as const;
 
 /** The most a TEXT column of MySQL and Dolt holds; LONGTEXT is bounded by memory only. */
 const TEXT_BYTES = 65_535;
-
-/** What our statements name in every schema, table by table. */
-const NEEDED: Readonly<Record<string, string>> = {
-  issues: `id title status priority issue_type assignee acceptance_criteria notes updated_at
-           started_at defer_until pinned ephemeral is_template metadata`,
-  events: 'id issue_id event_type actor old_value new_value created_at',
-  dependencies: 'issue_id type',
-  labels: 'issue_id label',
-  local_metadata: 'key value',
-};
-
-/** The same for tables that a schema may do without. */
-const NEEDED_IF_THERE: Readonly<Record<string, string>> = {
-  leases: 'issue_id lease_expires_at heartbeat_at granted_node',
-  bd_events_journal: 'seq ts op issue_id issue_json',
-};
 
 /**
  * One query for all: columns, the view, the last migration, and what Dolt keeps out of history. The
@@ -101,7 +85,7 @@ export function schemaOf(rows: readonly Row[], where: string): Schema {
   const tables = new Set([...types.keys()].map((name) => name.split('.')[0]));
   const missing = Object.entries({ ...NEEDED_IF_THERE, ...NEEDED })
     .filter(([table]) => table in NEEDED || tables.has(table))
-    .flatMap(([table, columns]) => columns.split(/\s+/).map((column) => `${table}.${column}`))
+    .flatMap(([table, columns]) => [...columns].map((column) => `${table}.${column}`))
     .filter((name) => !types.has(name));
   if (dependsOn === undefined) missing.push('dependencies.depends_on_issue_id');
   const hasReadyIssues = rows.some(({ kind }) => kind === 'table');
@@ -151,7 +135,7 @@ export function refuseVersions(where: string): never {
 export class SchemaChangedError extends DatabaseSchemaError {}
 
 function unknownIn(types: ReadonlyMap<string, string>): string[] {
-  return Object.entries(KNOWN_COLUMNS).flatMap(([table, known]) =>
+  return Object.entries(KNOWN).flatMap(([table, known]) =>
     columnsOf(types, table)
       .filter((column) => !known.has(column))
       .map((column) => `${table}.${column}`),

@@ -6,7 +6,7 @@
  * Read in bd 1.0.2 to 1.2.2, in its main branch of August 2026 (migration 66) and, from there to
  * migration 71, in single files of its public source.
  */
-export const KNOWN_COLUMNS: Readonly<Record<string, ReadonlySet<string>>> = {
+export const KNOWN: Columns = {
   issues: names(
     // To migration 32, bd 1.0.2.
     `id content_hash title description design acceptance_criteria notes status priority issue_type
@@ -38,6 +38,26 @@ export const KNOWN_COLUMNS: Readonly<Record<string, ReadonlySet<string>>> = {
   bd_events_journal: names('seq ts op issue_id issue_json dep_json comment_json'),
   bd_events_seq: names('id next_seq'),
   local_metadata: names('key value'),
+};
+
+type Columns = Readonly<Record<string, ReadonlySet<string>>>;
+
+/** What our statements name in every schema, table by table. */
+export const NEEDED: Columns = {
+  issues: names(
+    `id title status priority issue_type assignee acceptance_criteria notes updated_at started_at
+     defer_until pinned ephemeral is_template metadata`,
+  ),
+  events: names('id issue_id event_type actor old_value new_value created_at'),
+  dependencies: names('issue_id type'),
+  labels: names('issue_id label'),
+  local_metadata: names('key value'),
+};
+
+/** The same for tables that a schema may do without. */
+export const NEEDED_IF_THERE: Columns = {
+  leases: names('issue_id lease_expires_at heartbeat_at granted_node'),
+  bd_events_journal: names('seq ts op issue_id issue_json'),
 };
 
 function names(...lists: string[]): ReadonlySet<string> {

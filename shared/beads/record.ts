@@ -1,0 +1,78 @@
+import { issueJson, updateJson } from './bd-json.ts';
+import { appendNote } from './notes.ts';
+import type { Row } from './session.ts';
+import { toSqlTime } from './time.ts';
+import type { Change } from './transition.ts';
+
+/** What bd would write for some changes, made by one command each. Pure. */
+
+/**
+ * Our `updated_at` lies one second back. bd writes the second it is, so that a person's write in the
+ * same second differs from ours in this cell, and the later one of the two meets a conflict; with equal
+ * times Dolt would merge, for example, a block with a reassignment.
+ */
+const DISTINCT_MS = 1_000;
+
+/** The cells of a bead's own row that a transition changes, as they are afterwards. */
+export interface Changed {
+  status: string;
+  notes: string;
+  updated_at: string;
+  started_at: string | null;
+}
+
+/** One row of bd's `events`, but for its id, and what our own event tells of it. */
+export interface EventRow {
+  fact: Change['fact'];
+  type: 'updated' | 'status_changed';
+  oldValue: string;
+  newValue: string;
+}
+
+/**
+ * @param row all columns of the bead as they are, with its lease.
+ * @param labels the bead's labels, sorted.
+ * @param changes in their order; each sees what the one before it has made.
+ * @param now the server's time.
+ * @param textBytes how much fits into a value of `events`.
+ * @returns the bead's cells after all of them, and an `events` row for each.
+ */
+export function record(
+  row: Row,
+  labels: readonly string[],
+  changes: readonly Change[],
+  now: Date,
+  textBytes: number,
+): { after: Changed; events: EventRow[] } {
+  const time = toSqlTime(new Date(now.getTime() - DISTINCT_MS));
+  const after: Changed = {
+    status: String(row['status']),
+    notes: String(row['notes']),
+    updated_at: String(row['updated_at']),
+    started_at: row['started_at'] === null ? null : String(row['started_at']),
+  };
+  const events = changes.map(({ to, note, fact }): EventRow => {
+    const oldValue = issueJson({ ...row, ...after }, labels);
+    const shortOld = { id: String(row['id']), status: after.status };
+    after.notes = appendNote(after.notes, note);
+    after.updated_at = time;
+    if (to === 'in_progress') after.started_at ??= time;
+    const status = to === undefined ? undefined : { status: to };
+    after.status = to ?? after.status;
+    return {
+      fact,
+      type: status === undefined ? 'updated' : 'status_changed',
+      oldValue: fit(textBytes, oldValue, shortOld),
+      newValue: fit(textBytes, updateJson({ notes: after.notes, ...status }), {
+        notes: note,
+        ...status,
+      }),
+    };
+  });
+  return { after, events };
+}
+
+/** bd 1.0.2 holds event values in TEXT; what does not fit is told in short. */
+function fit(textBytes: number, json: string, short: Readonly<Record<string, string>>): string {
+  return Buffer.byteLength(json) <= textBytes ? json : updateJson(short);
+}
