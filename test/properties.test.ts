@@ -6,6 +6,7 @@ import { BeadBoard } from '../shared/beadboard/beadboard.ts';
 import { BeadsDatabase, type Beads } from '../shared/beads/beads.ts';
 import { parseStep } from '../shared/beads/step.ts';
 import { expectAudited } from './world/audit.ts';
+import { GENERATIONS } from './world/bd-schema.ts';
 import type { Reply } from './world/http-stand-in.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
 
@@ -267,8 +268,9 @@ describe('whatever happens in whatever order', () => {
       fc.asyncProperty(
         fc.scheduler(),
         fc.commands(commands, { maxCommands: 24, size: 'max' }),
-        async (scheduler, history) => {
-          const scene = await Scene.open();
+        fc.constantFrom(...GENERATIONS),
+        async (scheduler, history, generation) => {
+          const scene = await Scene.open(generation);
           const real: Real = { scene, scheduler, running: [], answers: [], taken: new Map() };
           const model: Model = {
             closed: new Set(),
