@@ -1,7 +1,8 @@
 -- A user with only the rights that the functions need, here for the database `code`.
 -- Demo and tests run the functions as this user. Dolt takes a grant for a table that is not there, so
--- that the same file serves every schema of bd, and the next migration too.
-CREATE USER 'beads-dispatch'@'%' IDENTIFIED BY 'change me';
+-- that the same file serves every schema of bd, and may be run again:
+--   mysql -h <host> -u root < grants.sql
+CREATE USER IF NOT EXISTS 'beads-dispatch'@'%' IDENTIFIED BY 'change me';
 GRANT SELECT ON code.* TO 'beads-dispatch'@'%';
 GRANT UPDATE ON code.issues TO 'beads-dispatch'@'%';
 GRANT INSERT ON code.events TO 'beads-dispatch'@'%';

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 
 import { z } from 'zod';
@@ -75,6 +76,11 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
       name ?? file.dolt_database ?? missing('BEADS_DOLT_SERVER_DATABASE', "the beads' database"),
     tls: tls ?? file.dolt_server_tls ?? false,
   };
+  if (database.tls && isIP(database.host) !== 0) {
+    throw new SettingsError(
+      `BEADS_DOLT_SERVER_HOST is ${JSON.stringify(database.host)}; with TLS it takes the name in the server's certificate, not an address`,
+    );
+  }
   return {
     ...rest,
     database,

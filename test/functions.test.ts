@@ -263,7 +263,7 @@ describe('the built functions', () => {
       expect(await failing.tick()).toBe(503);
 
       await failing.stop();
-      expect(failing.output).toContain('issues.quorum may follow rules');
+      expect(failing.output).toContain('does not know: issues.quorum.');
       expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
     });
 

@@ -129,3 +129,31 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
     expect(await workspace.show(id)).toMatchObject({ status: 'closed' });
   });
 });
+
+describe.runIf(binaries.length > 1)('upgraded through all of them', () => {
+  it('is dispatched and reaped by one process all the way', { timeout: 180_000 }, async () => {
+    const [first, ...newer] = binaries;
+    if (first === undefined) return;
+    const database = `bd_${randomBytes(5).toString('hex')}`;
+    let workspace = await BdWorkspace.init(first, inject('doltPort'), database);
+    const scene = await Scene.around(database);
+    scene.board.capacity = 100;
+    try {
+      const seen: string[] = [];
+      for (const binary of [undefined, ...newer]) {
+        if (binary !== undefined) workspace = await workspace.upgrade(binary);
+        const id = await workspace.create('A bead', '--acceptance', 'It works.', '-a', 'agent');
+        expect(await scene.dispatch()).toMatchObject({ dispatched: 1, errors: 0 });
+        await scene.tracker.age(id, 45);
+        expect(await scene.reap()).toMatchObject({ blocked: 1, errors: 0 });
+        expect(await workspace.show(id)).toMatchObject({ status: 'blocked' });
+        const [row] = await scene.tracker.sql('SELECT MAX(version) AS v FROM schema_migrations');
+        seen.push(String(row?.['v']));
+      }
+      console.log(`upgraded through migrations ${seen.join(', ')}`);
+    } finally {
+      await scene.close();
+      await workspace.remove();
+    }
+  });
+});

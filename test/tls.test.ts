@@ -7,7 +7,6 @@ import { DoltServer } from './world/dolt.ts';
 import { FunctionProcess } from './world/function.ts';
 import { Scene } from './world/scene.ts';
 
-/** mysql2 compares names only: a server that is given by its address is never believed. */
 const NAME = 'localhost';
 
 describe('a Dolt server that takes TLS only', () => {

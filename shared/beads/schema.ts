@@ -8,7 +8,7 @@ import type { Row, Session } from './session.ts';
  * the statements that fit.
  */
 export interface Schema {
-  /** bd's last migration. Nothing is decided by it; it is for the log. */
+  /** bd's last migration, for the log. What is offered is not decided by it, but that it changed is. */
   migration: number;
   /** The column of `dependencies` that holds a target which is a bead of the same database. */
   dependsOn: 'depends_on_issue_id' | 'depends_on_id';
@@ -38,6 +38,9 @@ const VERSION_CELLS = ['row_lock', 'revision'] as const;
 /** The most a TEXT column of MySQL and Dolt holds; LONGTEXT is bounded by memory only. */
 const TEXT_BYTES = 65_535;
 
+/** A number that grows with every migration. */
+export const MIGRATION_SQL = '(SELECT MAX(version) FROM schema_migrations)';
+
 /**
  * One query for all: columns, the view, the last migration, and what Dolt keeps out of history. The
  * columns of a view are told to root only (Dolt 1.88.1).
@@ -51,7 +54,7 @@ const PROBE_SQL = `
   UNION ALL SELECT 'table', table_name, '', ''
     FROM information_schema.tables
    WHERE table_schema = DATABASE() AND table_name = 'ready_issues'
-  UNION ALL SELECT 'migration', MAX(version), '', '' FROM schema_migrations
+  UNION ALL SELECT 'migration', ${MIGRATION_SQL}, '', ''
   UNION ALL SELECT 'ignored', pattern, '', '' FROM dolt_ignore WHERE ignored = 1`;
 
 /**
@@ -166,8 +169,7 @@ function notBd(where: string, missing: readonly string[], cause?: unknown): Data
 
 function tooNew(where: string, unknown: readonly string[], migration: number): DatabaseSchemaError {
   return new DatabaseSchemaError(
-    `${where} has been made by a newer bd (migration ${migration}): ${unknown.slice(0, NAMED).join(', ')} ` +
-      'may follow rules that this version does not know. Nothing was changed. ' +
-      'Use a newer version of these functions.',
+    `${where} (migration ${migration}) has columns that this version does not know: ${unknown.slice(0, NAMED).join(', ')}. ` +
+      'bd may have rules for them. Nothing was changed. Use a newer version of these functions.',
   );
 }

@@ -167,11 +167,15 @@ const ACCESS_DENIED: ReadonlySet<unknown> = new Set([1044, 1045, 1142, 1370]);
 const CONFLICT: ReadonlySet<unknown> = new Set([1213, 1205]);
 const DUPLICATE_KEY = 1062;
 const MISSING: ReadonlySet<unknown> = new Set([1054, 1146]);
+/** Dolt also has words of its own for a table or column that is not there, with error number 1105. */
+const NOT_THERE = /could not be found|table not found|does not have column|unknown column/i;
 
 /** What Dolt says to a client without TLS, where it wants it; its error number says nothing. */
 const WANTS_TLS = /does not allow insecure connections/;
 /** What Node says of a certificate, whatever is wrong with it. */
 const CERTIFICATE = /certificate/i;
+/** What mysql2 says of a server that has no TLS. */
+const NO_TLS = 'HANDSHAKE_NO_SSL_SUPPORT';
 
 /** A server that is going down still answers, in these words. */
 const GOING_DOWN = /context canceled|connection was killed|server shutdown/i;
@@ -199,12 +203,18 @@ function translate(error: unknown, settings: DatabaseSettings): unknown {
       cause,
     );
   }
-  if (MISSING.has(errno) || /could not be found|table not found/.test(message)) {
+  if (MISSING.has(errno) || NOT_THERE.test(message)) {
     return new DatabaseSchemaError(`${where} is not the schema it was: ${message}`, cause);
   }
   if (WANTS_TLS.test(message)) {
     return new DatabaseUnreachableError(
       `${where} takes connections with TLS only. Set BEADS_DOLT_SERVER_TLS=true.`,
+      cause,
+    );
+  }
+  if (code === NO_TLS) {
+    return new DatabaseUnreachableError(
+      `${where} offers no TLS. Give it a certificate, or unset BEADS_DOLT_SERVER_TLS.`,
       cause,
     );
   }

@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto';
 
 import { BEAD_COLUMNS, BEAD_EXPRESSIONS } from './bead.ts';
 import { NEWEST_KEY_SQL, OLDEST_KEY_SQL } from './outbox.ts';
-import type { Schema } from './schema.ts';
+import { MIGRATION_SQL, type Schema } from './schema.ts';
 import { STEP_KEY } from './step.ts';
 
 /** The statements on bd's tables that depend on what the schema offers. */
 export interface Statements {
-  /** All beads of a sentinel that are open or in progress, with the server's time and the outbox. */
+  /**
+   * All beads of a sentinel that are open or in progress, with the server's time, the outbox, and whether
+   * bd has migrated the database.
+   */
   look: string;
   /** Which of some beads are ready; `undefined` where `look` tells that. */
   ready: string | undefined;
@@ -50,9 +53,10 @@ export function statementsFor(schema: Schema): Statements {
   return {
     // One row even when there is no bead, so that one round trip tells of the outbox, too.
     look: `
-      SELECT server_time, oldest_unsent, ${bead},
+      SELECT server_time, oldest_unsent, migration, ${bead},
              ${hasIsBlocked ? 'issues.is_blocked' : 'NULL'} AS is_blocked
-        FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${OLDEST_KEY_SQL} AS oldest_unsent) tick
+        FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${OLDEST_KEY_SQL} AS oldest_unsent,
+                     ${MIGRATION_SQL} AS migration) tick
         LEFT JOIN issues ON assignee = ? AND status IN ('open', 'in_progress')
         ${hasLeases ? 'LEFT JOIN leases ON leases.issue_id = issues.id' : ''}
        ORDER BY priority, updated_at, id`,

@@ -10,8 +10,8 @@
  */
 export const GENERATIONS = [32, 49, 53, 66, 71] as const;
 export type Generation = (typeof GENERATIONS)[number];
-/** What a database has in tests that are not about generations. */
-export const NEWEST: Generation = 71;
+/** The newest that was compared with a real bd: what demo and tests have that are not about generations. */
+export const NEWEST: Generation = 66;
 
 /** @returns the statements that make the tables of a fresh database, in order. */
 export function bdSchema(generation: Generation): string[] {
