@@ -15,7 +15,7 @@ SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tool
 .PHONY: help setup demo dev test proofs conformance lint typecheck build plugins image docs format clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(NPM_READY) $(DOLT) $(PYTHON) $(KUBERNETES) ## all that the tests need: npm packages, Dolt (3 minutes, once), kustomize, a Python SDK
 
@@ -33,8 +33,8 @@ proofs: setup $(BUILT) ## the long proofs: 200 races, 300 random histories, muta
 	@PROPERTY_RUNS=300 npm run --silent test -- test/properties.test.ts
 	@npm run --silent mutation
 
-conformance: setup ## compare what we write with what the bd on PATH writes, or those named in BD=path:path
-	@CONFORMANCE_FILE=docs/conformance.md npm run --silent test -- test/conformance.test.ts
+conformance: $(NPM_READY) $(DOLT) ## compare what is written with what bd writes: BD=path:path, FILE=page to write
+	@CONFORMANCE_FILE=$(FILE) npm run --silent test -- test/conformance.test.ts
 
 lint: $(NPM_READY) ## oxlint with types, prettier
 	@npm run --silent lint
