@@ -315,7 +315,9 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     })) {
       await scene.tracker.create(id, { assignee: 'agent', metadata });
     }
-    expect(await scene.dispatch()).toMatchObject({ eligible: 0, left: 3 });
+    await scene.tracker.create('code-without', { assignee: 'agent', metadata: null });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 1, left: 3, dispatched: 1 });
+    expect(scene.board.posts).toEqual(['code-without']);
   });
 
   it('carries one trace from the tick through BeadBoard to the events', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { AgentService } from '../shared/agent-service/agent-service.ts';
+import { GENERATIONS } from './world/bd-schema.ts';
 import { Scene } from './world/scene.ts';
 
 /** What bd after 1.2 asks of every writer: docs/decisions/0012. */
@@ -73,6 +74,36 @@ describe('a lease', () => {
   });
 });
 
+describe("what a person's import goes by", () => {
+  it.each(GENERATIONS)('never goes back in time, on schema %i', async (generation) => {
+    await scene.close();
+    scene = await Scene.open(generation);
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    // As bd rounds half a second up.
+    await scene.tracker.sql(
+      "UPDATE issues SET updated_at = UTC_TIMESTAMP() + INTERVAL 1 SECOND WHERE id = 'code-a'",
+    );
+    const { updated_at: before } = await scene.tracker.show('code-a');
+    await scene.dispatch();
+    const after = await scene.tracker.show('code-a');
+    expect(after.status).toBe('in_progress');
+    expect(after.updated_at >= before).toBe(true);
+  });
+});
+
+describe('a bead that was pinned in the meantime', () => {
+  it.each(GENERATIONS)('loses the pin with its status, on schema %i', async (generation) => {
+    await scene.close();
+    scene = await Scene.open(generation);
+    await dispatched('code-a');
+    await scene.tracker.update('code-a', { pinned: 1 });
+    await scene.tracker.age('code-a', 45);
+    await scene.reap();
+    const [row] = await scene.tracker.sql('SELECT status, pinned FROM issues');
+    expect(row).toMatchObject({ status: 'blocked', pinned: 0 });
+  });
+});
+
 describe('the cells of a version', () => {
   it('are renewed by every write, at random', async () => {
     await scene.tracker.sql('ALTER TABLE issues ADD COLUMN revision bigint NOT NULL DEFAULT 0');
@@ -133,6 +164,23 @@ describe("bd's journal", () => {
     const { status, notes } = await scene.tracker.show('code-a');
     expect(last).toMatchObject({ id: 'code-a', status, notes });
     expect(status).toBe('blocked');
+  });
+
+  it.each([
+    ['is behind its rows', 'UPDATE bd_events_seq SET next_seq = 3', 8],
+    ['is lost', 'DELETE FROM bd_events_seq', 8],
+    ['counts on after its rows were pruned', 'UPDATE bd_events_seq SET next_seq = 500', 501],
+  ])('gets each write when its counter %s', async (name, change, first) => {
+    await scene.tracker.sql(
+      "INSERT INTO bd_events_journal (seq, ts, op, issue_id) VALUES (7, NOW(), 'create', 'code-x')",
+    );
+    await scene.tracker.sql(change);
+    if (name.includes('pruned')) await scene.tracker.sql('DELETE FROM bd_events_journal');
+    await dispatched('code-a');
+
+    const rows = (await journal()).filter(({ issue_id }) => issue_id === 'code-a');
+    expect(rows.map(({ seq }) => Number(seq))).toEqual([first, first + 1]);
+    expect((await scene.tracker.show('code-a')).notes).toContain('dispatched: job=');
   });
 
   async function journal() {

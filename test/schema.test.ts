@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { CurrentSchema } from '../shared/beads/current-schema.ts';
 import { readSchema, type Schema } from '../shared/beads/schema.ts';
 import { Session } from '../shared/beads/session.ts';
+import { claim } from '../shared/beads/transitions.ts';
 import { GENERATIONS, type Generation } from './world/bd-schema.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
 import { Scene } from './world/scene.ts';
@@ -176,6 +177,34 @@ describe('a database that is migrated', () => {
       expect((await scene.tracker.show('code-a')).notes).toMatch(/^dispatched: job=/m);
     },
   );
+
+  it('out of history only is noticed, too: a lease that came with it is heeded', async () => {
+    scene = await Scene.open(53);
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    await scene.dispatch();
+    await scene.tracker.age('code-a', 45);
+    await migrate([
+      'CREATE TABLE leases (issue_id varchar(255) PRIMARY KEY, holder varchar(255), granted_at datetime, lease_expires_at datetime, heartbeat_at datetime, granted_node varchar(255))',
+      'INSERT INTO ignored_schema_migrations VALUES (12)',
+    ]);
+    await scene.tracker.heartbeat('code-a');
+
+    expect(await scene.reap()).toMatchObject({ blocked: 0, left: 1 });
+  });
+
+  it('between the claim and the POST by rules that are not known keeps the bead from being posted', async () => {
+    scene = await Scene.open();
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    await scene.use(async (beads) => {
+      const [candidate] = (await beads.look()).open;
+      if (candidate === undefined) throw new Error('no bead is open');
+      const wanted = claim(candidate.bead, 1);
+      await beads.claim(wanted);
+      await migrate(['ALTER TABLE issues ADD COLUMN quorum int']);
+      const held = { bead: candidate.bead, token: wanted.token, attempt: 1, rests: 1 };
+      await expect(beads.obstacleToPost(held)).rejects.toThrow('does not know: issues.quorum');
+    });
+  });
 
   it('is noticed by a reaper that has nothing to write', async () => {
     scene = await Scene.open();

@@ -7,12 +7,12 @@ import { journalUpdate } from './journal.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { outboxKeys } from './outbox.ts';
 import { record } from './record.ts';
-import { refuseVersions, SchemaChangedError, type Schema } from './schema.ts';
-import type { Row, Session } from './session.ts';
-import { READ_ALIASES, statementsFor, updateValues } from './statements.ts';
+import type { Schema } from './schema.ts';
+import { DuplicateKeyError, type Row, type Session } from './session.ts';
+import { checkRow, statementsFor, updateValues } from './statements.ts';
 import { formatStep } from './step.ts';
 import { fromSqlTime } from './time.ts';
-import type { Outcome, Transition, Verdict } from './transition.ts';
+import type { Intent, Outcome, Transition, Verdict } from './transition.ts';
 
 const LABELS_SQL = 'SELECT label FROM labels WHERE issue_id = ? ORDER BY label';
 const EVENT_SQL = `
@@ -42,7 +42,7 @@ export class Attempt {
     await session.query('START TRANSACTION');
     const row = (await session.query(statementsFor(schema).read, [beadId]))[0];
     if (row === undefined) return await this.#leave(session, 'it is gone');
-    checkSchema(row, schema, session.describe());
+    checkRow(row, schema, session.describe());
     const parsed = parseBead(row);
     if (!parsed.ok) return await this.#leave(session, parsed.problem);
     const { bead } = parsed;
@@ -62,7 +62,7 @@ export class Attempt {
     const statements = statementsFor(schema);
     const labels = (await session.query(LABELS_SQL, [beadId])).map(({ label }) => String(label));
     const { changes } = verdict;
-    const { after, events } = record(row, labels, changes, now, schema.textBytes);
+    const { after, events } = record(row, labels, changes, now, schema);
     const entries = events.map((event, index) => {
       const id = this.#idOf(index, events.length);
       const json = this.#envelope({ ...event.fact, id, subject: beadId, at: now });
@@ -89,9 +89,8 @@ export class Attempt {
       await session.query(INSERT_LOCAL_SQL, [keyOf(index, id), json]);
     }
     if (intent !== undefined) {
-      await ('forget' in intent
-        ? session.query(DELETE_LOCAL_SQL, [[intentKey(intent.forget)]])
-        : session.query(INSERT_LOCAL_SQL, [intentKey(intent.forbid), FORBIDDEN]));
+      const isFree = await this.#settleIntent(session, intent);
+      if (!isFree) return await this.#leave(session, 'the claimer itself was faster');
     }
     if (Number(row['is_journaled']) === 1) {
       const [written = {}] = await session.query(statements.read, [beadId]);
@@ -103,6 +102,21 @@ export class Attempt {
     // later read on the connection comes from that snapshot.
     await session.query('COMMIT');
     return this.#sent;
+  }
+
+  /** @returns whether a claimer that may be alive has not put its intent on record before. */
+  async #settleIntent(session: Session, intent: Intent): Promise<boolean> {
+    if ('forget' in intent) {
+      await session.query(DELETE_LOCAL_SQL, [[intentKey(intent.forget)]]);
+      return true;
+    }
+    try {
+      await session.query(INSERT_LOCAL_SQL, [intentKey(intent.forbid), FORBIDDEN]);
+      return true;
+    } catch (error) {
+      if (error instanceof DuplicateKeyError) return false;
+      throw error;
+    }
   }
 
   async #leave(session: Session, reason: string): Promise<Outcome> {
@@ -124,13 +138,4 @@ interface Decided {
   verdict: Extract<Verdict, { step: string }>;
   /** The server's time. */
   now: Date;
-}
-
-/** @throws {DatabaseSchemaError} bd has migrated the database since the schema was read, or more. */
-function checkSchema(row: Row, { issueColumns }: Schema, where: string): void {
-  const added = Object.keys(row).find((name) => !issueColumns.has(name) && !READ_ALIASES.has(name));
-  if (added !== undefined) {
-    throw new SchemaChangedError(`${where} has a new column issues.${added}`);
-  }
-  if (Number(row['has_versions']) === 1) refuseVersions(where);
 }

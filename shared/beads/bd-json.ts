@@ -50,6 +50,7 @@ const ISSUE_FIELDS: readonly (readonly [string, Encode, string?])[] = [
   ['started_at', time],
   ['closed_at', time],
   ['close_reason', whenFilled],
+  ['closed_by_session', whenFilled],
   ['lease_expires_at', time],
   ['heartbeat_at', time],
   ['lease_granted_node', whenFilled],
@@ -86,7 +87,8 @@ const ISSUE_FIELDS: readonly (readonly [string, Encode, string?])[] = [
  * @param row all columns of one issue, times as `YYYY-MM-DD HH:MM:SS` in UTC, JSON as text; with its
  *   lease, where there is one.
  * @param labels the bead's labels, sorted.
- * @param use bd tells `is_blocked` in its journal only.
+ * @param use bd tells `is_blocked` in its journal only, and who closed a bead before since it has storage
+ *   classes.
  */
 export function issueJson(
   row: Row,
@@ -95,6 +97,7 @@ export function issueJson(
 ): string {
   const parts = ISSUE_FIELDS.flatMap(([column, encode, name]) => {
     if (column === 'is_blocked' && use === 'event') return [];
+    if (column === 'closed_by_session' && !('storage_class' in row)) return [];
     const value = encode(column === 'labels' ? labels : row[column]);
     return value === undefined ? [] : [`"${name ?? column}":${value}`];
   });

@@ -86,7 +86,8 @@ export type ParsedBead = { ok: true; bead: Bead } | { ok: false; id: string; pro
 /** What {@link parseBead} reads beside the columns of `issues`. */
 export const BEAD_EXPRESSIONS = `
   JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step,
-  OCTET_LENGTH(notes) AS notes_bytes, JSON_TYPE(metadata) AS metadata_type`;
+  OCTET_LENGTH(notes) AS notes_bytes,
+  IF(metadata IS NULL, NULL, JSON_TYPE(metadata)) AS metadata_type`;
 
 const NO_COLUMN = new Set([
   'step',

@@ -10,7 +10,7 @@ import { look, type Look } from './look.ts';
 import { Outbox } from './outbox.ts';
 import { describeSchema } from './schema.ts';
 import { Session } from './session.ts';
-import { statementsFor } from './statements.ts';
+import { checkRow, statementsFor } from './statements.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
 import type { Claim } from './transitions.ts';
 
@@ -146,10 +146,12 @@ export class Beads {
   async #readAfresh(id: string): Promise<Bead | undefined> {
     const session = await this.#session.openAnother();
     try {
-      const rows = await this.#schema.use(
-        session,
-        async (schema) => await session.query(statementsFor(schema).bead, [id]),
-      );
+      const rows = await this.#schema.use(session, async (schema) => {
+        const answer = await session.query(statementsFor(schema).read, [id]);
+        // After the POST it would be too late to find that its outcome cannot be written.
+        if (answer[0] !== undefined) checkRow(answer[0], schema, session.describe());
+        return answer;
+      });
       const parsed = rows[0] === undefined ? undefined : parseBead(rows[0]);
       return parsed?.ok === true ? parsed.bead : undefined;
     } finally {

@@ -2,12 +2,21 @@ import { issueJson } from './bd-json.ts';
 import type { Row, Session } from './session.ts';
 
 /**
- * bd's events journal, from which `bd events` and `bd serve` feed those who follow the beads. Whether
- * it is on stands in the configuration of each workspace and not in the database; but where it is on it
- * has rows, and then each write must leave one, in its own transaction (bd's
- * internal/storage/issueops/journal.go).
+ * bd's events journal, from which `bd events` and `bd serve` feed those who follow the beads. Where it is on,
+ * each write must leave a row in it, in its own transaction (bd's internal/storage/issueops/journal.go).
+ *
+ * Whether it is on stands in the configuration of each workspace and not in the database. But where it has
+ * been on, it has counted, also when its rows were pruned since.
  */
-const NEXT_SQL = 'UPDATE bd_events_seq SET next_seq = next_seq + 1 WHERE id = 0';
+export const IS_JOURNALED_SQL = `
+  (EXISTS (SELECT 1 FROM bd_events_seq WHERE next_seq > 0)
+   OR EXISTS (SELECT 1 FROM bd_events_journal))`;
+
+/** Counts on, from where the rows are when the counter is lost or behind, as bd does. */
+const NEXT_SQL = `
+  INSERT INTO bd_events_seq (id, next_seq)
+  VALUES (0, COALESCE((SELECT MAX(seq) FROM bd_events_journal), 0) + 1)
+  ON DUPLICATE KEY UPDATE next_seq = GREATEST(next_seq + 1, VALUES(next_seq))`;
 const INSERT_SQL = `
   INSERT INTO bd_events_journal (seq, ts, op, issue_id, issue_json)
   SELECT next_seq, UTC_TIMESTAMP(), 'update', ?, ? FROM bd_events_seq WHERE id = 0`;

@@ -8,7 +8,7 @@ import {
   type Misses,
 } from './history.ts';
 import { recordedAt } from './outbox.ts';
-import { SchemaChangedError, type Schema } from './schema.ts';
+import { checkMigrations, type Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 import { statementsFor } from './statements.ts';
 import { fromSqlTime } from './time.ts';
@@ -52,7 +52,7 @@ export interface Look {
 /** @param sentinel the assignee whose beads are looked at. */
 export async function look(session: Session, schema: Schema, sentinel: string): Promise<Look> {
   const answer = await session.query(statementsFor(schema).look, [sentinel]);
-  checkMigration(answer[0], schema, session.describe());
+  checkMigrations(answer[0]?.['migrations'], schema, session.describe());
   const unsent = answer[0]?.['oldest_unsent'];
   const rows = answer.filter(({ id }) => id !== null);
   const beads: Bead[] = [];
@@ -72,14 +72,6 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
     inProgress: beads.filter(({ status }) => status === 'in_progress'),
     bad,
   };
-}
-
-/** @throws {SchemaChangedError} a function that waits for work must learn of new rules, too. */
-function checkMigration(row: Row | undefined, { migration }: Schema, where: string): void {
-  const now = Number(row?.['migration'] ?? 0);
-  if (now !== migration) {
-    throw new SchemaChangedError(`${where} was at migration ${migration}, and is at ${now}`);
-  }
 }
 
 async function withHistory(

@@ -1,5 +1,6 @@
 import { issueJson, updateJson } from './bd-json.ts';
 import { appendNote } from './notes.ts';
+import type { Schema } from './schema.ts';
 import type { Row } from './session.ts';
 import { toSqlTime } from './time.ts';
 import type { Change } from './transition.ts';
@@ -7,9 +8,9 @@ import type { Change } from './transition.ts';
 /** What bd would write for some changes, made by one command each. Pure. */
 
 /**
- * Our `updated_at` lies one second back. bd writes the second it is, so that a person's write in the
- * same second differs from ours in this cell, and the later one of the two meets a conflict; with equal
- * times Dolt would merge, for example, a block with a reassignment.
+ * Where there is no `row_lock`, our `updated_at` lies one second back. bd writes the second it is, so that a
+ * person's write in the same second differs from ours in this cell, and the later one of the two meets a
+ * conflict; with equal times Dolt would merge, for example, a block with a reassignment.
  */
 const DISTINCT_MS = 1_000;
 
@@ -19,6 +20,7 @@ export interface Changed {
   notes: string;
   updated_at: string;
   started_at: string | null;
+  pinned: string | number | null;
 }
 
 /** One row of bd's `events`, but for its id, and what our own event tells of it. */
@@ -34,7 +36,6 @@ export interface EventRow {
  * @param labels the bead's labels, sorted.
  * @param changes in their order; each sees what the one before it has made.
  * @param now the server's time.
- * @param textBytes how much fits into a value of `events`.
  * @returns the bead's cells after all of them, and an `events` row for each.
  */
 export function record(
@@ -42,14 +43,16 @@ export function record(
   labels: readonly string[],
   changes: readonly Change[],
   now: Date,
-  textBytes: number,
+  { textBytes, versionCells }: Pick<Schema, 'textBytes' | 'versionCells'>,
 ): { after: Changed; events: EventRow[] } {
-  const time = toSqlTime(new Date(now.getTime() - DISTINCT_MS));
+  const backMs = versionCells.length > 0 ? 0 : DISTINCT_MS;
+  const time = later(String(row['updated_at']), toSqlTime(new Date(now.getTime() - backMs)));
   const after: Changed = {
     status: String(row['status']),
     notes: String(row['notes']),
     updated_at: String(row['updated_at']),
     started_at: row['started_at'] === null ? null : String(row['started_at']),
+    pinned: row['pinned'] ?? null,
   };
   const events = changes.map(({ to, note, fact }): EventRow => {
     const oldValue = issueJson({ ...row, ...after }, labels);
@@ -59,6 +62,8 @@ export function record(
     if (to === 'in_progress') after.started_at ??= time;
     const status = to === undefined ? undefined : { status: to };
     after.status = to ?? after.status;
+    // As bd does with every status but `pinned`.
+    if (to !== undefined && Number(after.pinned) !== 0) after.pinned = 0;
     return {
       fact,
       type: status === undefined ? 'updated' : 'status_changed',
@@ -71,6 +76,9 @@ export function record(
   });
   return { after, events };
 }
+
+/** Never back in time: an import of bd keeps the newer one of two states, and must not undo ours. */
+const later = (one: string, other: string) => (one > other ? one : other);
 
 /** bd 1.0.2 holds event values in TEXT; what does not fit is told in short. */
 function fit(textBytes: number, json: string, short: Readonly<Record<string, string>>): string {

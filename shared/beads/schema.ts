@@ -8,8 +8,12 @@ import type { Row, Session } from './session.ts';
  * the statements that fit.
  */
 export interface Schema {
-  /** bd's last migration, for the log. What is offered is not decided by it, but that it changed is. */
+  /** bd's last migration. Nothing is decided by it; it is for the log. */
   migration: number;
+  /** Changes when bd migrates: how many migrations it has recorded, for what is in history and what is not. */
+  migrations: string;
+  /** bd records those for tables that are out of history on their own. */
+  hasLocalMigrations: boolean;
   /** The column of `dependencies` that holds a target which is a bead of the same database. */
   dependsOn: 'depends_on_issue_id' | 'depends_on_id';
   /** bd keeps `issues.is_blocked` itself; without it the view `ready_issues` tells. */
@@ -38,9 +42,6 @@ const VERSION_CELLS = ['row_lock', 'revision'] as const;
 /** The most a TEXT column of MySQL and Dolt holds; LONGTEXT is bounded by memory only. */
 const TEXT_BYTES = 65_535;
 
-/** A number that grows with every migration. */
-export const MIGRATION_SQL = '(SELECT MAX(version) FROM schema_migrations)';
-
 /**
  * One query for all: columns, the view, the last migration, and what Dolt keeps out of history. The
  * columns of a view are told to root only (Dolt 1.88.1).
@@ -51,10 +52,11 @@ const PROBE_SQL = `
    WHERE table_schema = DATABASE()
      AND table_name IN ('issues', 'events', 'dependencies', 'labels', 'local_metadata', 'leases',
                         'bd_events_journal', 'bd_events_seq', 'issue_versions')
-  UNION ALL SELECT 'table', table_name, '', ''
+  UNION ALL SELECT 'table', table_name, table_rows, ''
     FROM information_schema.tables
-   WHERE table_schema = DATABASE() AND table_name = 'ready_issues'
-  UNION ALL SELECT 'migration', ${MIGRATION_SQL}, '', ''
+   WHERE table_schema = DATABASE()
+     AND table_name IN ('ready_issues', 'schema_migrations', 'ignored_schema_migrations')
+  UNION ALL SELECT 'migration', MAX(version), '', '' FROM schema_migrations
   UNION ALL SELECT 'ignored', pattern, '', '' FROM dolt_ignore WHERE ignored = 1`;
 
 /**
@@ -91,8 +93,10 @@ export function schemaOf(rows: readonly Row[], where: string): Schema {
     .flatMap(([table, columns]) => [...columns].map((column) => `${table}.${column}`))
     .filter((name) => !types.has(name));
   if (dependsOn === undefined) missing.push('dependencies.depends_on_issue_id');
-  const hasReadyIssues = rows.some(({ kind }) => kind === 'table');
-  if (!hasIsBlocked && !hasReadyIssues) missing.push('the view ready_issues');
+  const rowCounts = new Map(
+    rows.filter(({ kind }) => kind === 'table').map(({ t, c }) => [String(t), String(c)]),
+  );
+  if (!hasIsBlocked && !rowCounts.has('ready_issues')) missing.push('the view ready_issues');
   if (missing.length > 0 || dependsOn === undefined) throw notBd(where, missing);
   const unknown = unknownIn(types);
   if (unknown.length > 0) throw tooNew(where, unknown, migrationOf(rows));
@@ -101,6 +105,8 @@ export function schemaOf(rows: readonly Row[], where: string): Schema {
     types.get('issues.notes') === 'longtext' && types.get('events.new_value') === 'longtext';
   return {
     migration: migrationOf(rows),
+    migrations: `${rowCounts.get('schema_migrations')}.${rowCounts.get('ignored_schema_migrations') ?? ''}`,
+    hasLocalMigrations: rowCounts.has('ignored_schema_migrations'),
     dependsOn,
     hasIsBlocked,
     versionCells: VERSION_CELLS.filter((cell) => has('issues', cell)),
@@ -136,6 +142,21 @@ export function refuseVersions(where: string): never {
 
 /** bd has migrated the database since the schema was read. */
 export class SchemaChangedError extends DatabaseSchemaError {}
+
+/** SQL for {@link Schema.migrations}. */
+export function migrationsSql({ hasLocalMigrations }: Schema): string {
+  const local = hasLocalMigrations ? '(SELECT COUNT(*) FROM ignored_schema_migrations)' : "''";
+  return `CONCAT((SELECT COUNT(*) FROM schema_migrations), '.', ${local})`;
+}
+
+/**
+ * @param migrations {@link migrationsSql}, as it is now.
+ * @throws {SchemaChangedError} it is not what it was when the schema was read.
+ */
+export function checkMigrations(migrations: unknown, schema: Schema, where: string): void {
+  if (migrations === schema.migrations) return;
+  throw new SchemaChangedError(`${where} has been migrated since its schema was read`);
+}
 
 function unknownIn(types: ReadonlyMap<string, string>): string[] {
   return Object.entries(KNOWN).flatMap(([table, known]) =>

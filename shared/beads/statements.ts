@@ -1,8 +1,16 @@
 import { randomBytes } from 'node:crypto';
 
 import { BEAD_COLUMNS, BEAD_EXPRESSIONS } from './bead.ts';
+import { IS_JOURNALED_SQL } from './journal.ts';
 import { NEWEST_KEY_SQL, OLDEST_KEY_SQL } from './outbox.ts';
-import { MIGRATION_SQL, type Schema } from './schema.ts';
+import {
+  checkMigrations,
+  migrationsSql,
+  refuseVersions,
+  SchemaChangedError,
+  type Schema,
+} from './schema.ts';
+import type { Row } from './session.ts';
 import { STEP_KEY } from './step.ts';
 
 /** The statements on bd's tables that depend on what the schema offers. */
@@ -16,9 +24,7 @@ export interface Statements {
   ready: string | undefined;
   /** Which of some beads have a parent that is deferred. */
   childrenOfDeferred: string;
-  /** One bead as {@link parseBead} takes it. */
-  bead: string;
-  /** One bead with all its columns, in the transaction that is about to change it. */
+  /** One bead with all its columns and its lease, and with what else a write of it depends on. */
   read: string;
   /** Writes what a transition changed; its values are {@link updateValues}. */
   update: string;
@@ -35,12 +41,27 @@ export const READ_ALIASES: ReadonlySet<string> = new Set([
   'metadata_type',
   'server_time',
   'newest_key',
+  'migrations',
   'lease_expires_at',
   'heartbeat_at',
   'lease_granted_node',
   'is_journaled',
   'has_versions',
 ]);
+
+/**
+ * @param row an answer to {@link Statements.read}.
+ * @throws {DatabaseSchemaError} bd has changed the schema since it was read, or writes versions now.
+ */
+export function checkRow(row: Row, schema: Schema, where: string): void {
+  checkMigrations(row['migrations'], schema, where);
+  const isKnown = (name: string) => schema.issueColumns.has(name) || READ_ALIASES.has(name);
+  const added = Object.keys(row).find((name) => !isKnown(name));
+  if (added !== undefined) {
+    throw new SchemaChangedError(`${where} has a new column issues.${added}`);
+  }
+  if (Number(row['has_versions']) === 1) refuseVersions(where);
+}
 
 export function statementsFor(schema: Schema): Statements {
   const { dependsOn, hasIsBlocked, hasLeases, hasJournal, hasVersions } = schema;
@@ -49,14 +70,13 @@ export function statementsFor(schema: Schema): Statements {
     ? 'lease_expires_at, heartbeat_at, granted_node AS lease_granted_node'
     : 'NULL AS lease_expires_at, NULL AS heartbeat_at';
   const bead = `${BEAD_COLUMNS.map((column) => `issues.${column}`).join(', ')}, ${BEAD_EXPRESSIONS}, ${lease}`;
-  const hasRows = (table: string) => `EXISTS (SELECT 1 FROM ${table})`;
   return {
     // One row even when there is no bead, so that one round trip tells of the outbox, too.
     look: `
-      SELECT server_time, oldest_unsent, migration, ${bead},
+      SELECT server_time, oldest_unsent, migrations, ${bead},
              ${hasIsBlocked ? 'issues.is_blocked' : 'NULL'} AS is_blocked
         FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${OLDEST_KEY_SQL} AS oldest_unsent,
-                     ${MIGRATION_SQL} AS migration) tick
+                     ${migrationsSql(schema)} AS migrations) tick
         LEFT JOIN issues ON assignee = ? AND status IN ('open', 'in_progress')
         ${hasLeases ? 'LEFT JOIN leases ON leases.issue_id = issues.id' : ''}
        ORDER BY priority, updated_at, id`,
@@ -65,12 +85,12 @@ export function statementsFor(schema: Schema): Statements {
       SELECT d.issue_id AS id
         FROM dependencies d JOIN issues parent ON parent.id = d.${dependsOn}
        WHERE d.type = 'parent-child' AND d.issue_id IN (?) AND parent.defer_until > UTC_TIMESTAMP()`,
-    bead: `SELECT ${bead} FROM ${from} WHERE issues.id = ?`,
     read: `
       SELECT issues.*, ${BEAD_EXPRESSIONS}, ${lease},
              UTC_TIMESTAMP(6) AS server_time, ${NEWEST_KEY_SQL} AS newest_key,
-             ${hasJournal ? hasRows('bd_events_journal') : '0'} AS is_journaled,
-             ${hasVersions ? hasRows('issue_versions') : '0'} AS has_versions
+             ${migrationsSql(schema)} AS migrations,
+             ${hasJournal ? IS_JOURNALED_SQL : '0'} AS is_journaled,
+             ${hasVersions ? 'EXISTS (SELECT 1 FROM issue_versions)' : '0'} AS has_versions
         FROM ${from} WHERE issues.id = ?`,
     update: updateSql(schema),
     deleteLease: 'DELETE FROM leases WHERE issue_id = ?',
@@ -86,6 +106,7 @@ export interface BeadUpdate {
   notes: string;
   updated_at: string;
   started_at: string | null;
+  pinned: string | number | null;
   step: string;
   /** Counts in `claim_fence`, as every claim of bd does. */
   isClaim: boolean;
@@ -98,14 +119,14 @@ function updateSql({ versionCells, hasClaimFence }: Schema): string {
   ];
   return `
     UPDATE issues
-       SET status = ?, notes = ?, updated_at = ?, started_at = ?,
+       SET status = ?, notes = ?, updated_at = ?, started_at = ?, pinned = ?,
            metadata = JSON_SET(COALESCE(metadata, JSON_OBJECT()), '$.${STEP_KEY}', ?)${newer.join('')}
      WHERE id = ?`;
 }
 
 /** The values of {@link Statements.update}, in its order. */
 export function updateValues({ versionCells, hasClaimFence }: Schema, id: string, to: BeadUpdate) {
-  const values = [to.status, to.notes, to.updated_at, to.started_at, to.step];
+  const values = [to.status, to.notes, to.updated_at, to.started_at, to.pinned, to.step];
   const fence = hasClaimFence ? [to.isClaim ? 1 : 0] : [];
   return [...values, ...versionCells.map(() => freshVersion()), ...fence, id];
 }

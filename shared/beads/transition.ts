@@ -6,7 +6,7 @@ import { DatabaseUnreachableError, TransitionContendedError } from '../errors.ts
 import { Attempt } from './attempt.ts';
 import type { Bead } from './bead.ts';
 import type { CurrentSchema } from './current-schema.ts';
-import { ConflictError, DuplicateKeyError, type Session } from './session.ts';
+import { ConflictError, type Session } from './session.ts';
 import type { Status } from './state-machine.ts';
 import type { StepName } from './step.ts';
 
@@ -34,9 +34,12 @@ export type Verdict =
       /** Kept in the step cell beside the token. */
       about?: string;
       /** Of the claim with this token: remove its intent to post, or make sure there will be none. */
-      intent?: { forget: string } | { forbid: string };
+      intent?: Intent;
     }
   | { leave: string };
+
+/** Names the token of a claim. */
+export type Intent = { forget: string } | { forbid: string };
 
 export interface Transition {
   beadId: string;
@@ -103,9 +106,6 @@ export async function transition(
 async function giveUp(session: Session, wanted: Transition, error: unknown): Promise<Outcome> {
   // The connection may be used for the next bead; where this fails it is broken anyway.
   await session.query('ROLLBACK').catch(() => undefined);
-  if (error instanceof DuplicateKeyError) {
-    return { done: false, reason: 'another tick or the claimer itself was faster' };
-  }
   if (error instanceof ConflictError) {
     throw new TransitionContendedError(
       `bead ${wanted.beadId}: other writers were faster ${MAX_CONFLICTS} times, so "${wanted.message}" was not written`,

@@ -28,7 +28,11 @@ export function traceOf(before: Snapshot, after: Snapshot, names: Names): Trace 
   const eventTime = newestEventTime(before, after);
   for (const [table, rows] of after.tables) {
     const old = before.tables.get(table) ?? new Map<string, SnapshotRow>();
-    for (const [key, row] of rows) {
+    const added = [...rows].filter(([key]) => !old.has(key));
+    // Each row has the whole bead, so that only the last one counts.
+    const isJournal = table === 'bd_events_journal';
+    if (isJournal && added.length > 0) note(`rows of ${table}`, String(added.length));
+    for (const [key, row] of isJournal ? added.slice(-1) : rows) {
       const was = old.get(key);
       for (const [column, value] of Object.entries(row)) {
         if (was !== undefined && was[column] === value) continue;

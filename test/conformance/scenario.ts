@@ -125,6 +125,7 @@ export const CASES: readonly Case[] = [
   reapCase('reaped, with a lease', 'leased', 'blocked', async ({ scene, workspace }, id) => {
     await workspace.bd('assign', id, 'agent');
     await workspace.bd('update', id, '-s', 'in_progress');
+    await scene.tracker.sql('UPDATE issues SET pinned = 1 WHERE id = ?', [id]);
     await scene.tracker.heartbeat(id, 45);
     await scene.tracker.age(id, 45);
   }),
@@ -159,7 +160,21 @@ export async function prepare(workspace: BdWorkspace, scene: Scene): Promise<Sta
   await workspace.bd('dep', 'add', idOf('dependent'), idOf('failed'));
   await workspace.bd('update', idOf('failed'), '--set-metadata', 'team=a&b');
   await workspace.bd('update', idOf('given-up'), '--external-ref', 'gh-9', '--append-notes', 'x');
-  await workspace.bd('close', idOf('dispatched'), '--reason', 'too early');
+  await workspace.bd('close', idOf('dispatched'), '--reason', 'too early', '--session', 'sess-1');
   await workspace.bd('reopen', idOf('dispatched'));
+  // What bd's command line does not set, or takes away again.
+  const odd = async (role: Role, fields: Readonly<Record<string, string | number | null>>) => {
+    await scene.tracker.sql('UPDATE issues SET ? WHERE id = ?', [fields, idOf(role)]);
+  };
+  await odd('unconfirmed', { closed_by_session: 'sess-1', metadata: null, estimated_minutes: 0 });
+  await odd('released', {
+    waiters: '["a<b","c"]',
+    timeout_ns: '9007199254740993',
+    compacted_at: '2026-01-02 03:04:05',
+    due_at: '2026-01-02 03:04:05',
+    spec_id: '',
+    design: 'x\b\f\u007f\u0001é😀',
+  });
+  await scene.tracker.sql("CALL DOLT_COMMIT('-A', '--skip-empty', '-m', 'odd')");
   return { workspace, scene, beads };
 }

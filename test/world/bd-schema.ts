@@ -51,6 +51,12 @@ export function bdSchema(generation: Generation): string[] {
     "INSERT INTO config VALUES ('issue_prefix', 'code')",
     `INSERT INTO schema_migrations VALUES ${numbers(generation)}`,
     'CREATE TABLE local_metadata (`key` varchar(255) NOT NULL PRIMARY KEY, value text NOT NULL)',
+    ...since(
+      33,
+      ignore('ignored_schema_migrations'),
+      'CREATE TABLE ignored_schema_migrations (version int NOT NULL PRIMARY KEY)',
+      'INSERT INTO ignored_schema_migrations VALUES (1), (2)',
+    ),
     ...since(55, LEASES),
     ...since(64, ...JOURNAL),
     ...since(67, VERSIONS),
