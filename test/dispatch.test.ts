@@ -34,6 +34,12 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
       'dispatch.claimed.v1',
       'dispatch.dispatched.v1',
     ]);
+    const committer = 'beads-dispatcher';
+    expect(await scene.tracker.log(3)).toEqual([
+      { message: 'dispatch: dispatched code-a1', committer },
+      { message: 'dispatch: claim code-a1', committer },
+      expect.objectContaining({ message: 'bd: create code-a1' }),
+    ]);
   });
 
   it('takes the most urgent bead first, then the one that waits longest', async () => {
