@@ -36,6 +36,9 @@ export class DatabaseSchemaError extends OperatorError {
   readonly code = 'DATABASE_SCHEMA';
 }
 
+/** bd has migrated the database since its schema was read; reading it anew may be all that it takes. */
+export class SchemaChangedError extends DatabaseSchemaError {}
+
 /** A statement failed for a reason of its own; the message carries the server's words. */
 export class DatabaseStatementError extends OperatorError {
   readonly code = 'DATABASE_STATEMENT';

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { BeadsDatabase } from '../shared/beads/beads.ts';
 import { CurrentSchema } from '../shared/beads/current-schema.ts';
-import { readSchema, type Schema } from '../shared/beads/schema.ts';
+import { migrationLock } from '../shared/beads/migrations.ts';
+import { readSchema } from '../shared/beads/probe.ts';
+import type { Schema } from '../shared/beads/schema.ts';
 import { Session } from '../shared/beads/session.ts';
 import { claim } from '../shared/beads/transitions.ts';
 import { GENERATIONS, type Generation } from './world/bd-schema.ts';
@@ -204,6 +207,48 @@ describe('a database that is migrated', () => {
       const held = { bead: candidate.bead, token: wanted.token, attempt: 1, rests: 1 };
       await expect(beads.obstacleToPost(held)).rejects.toThrow('does not know: issues.quorum');
     });
+    // Certainly not posted: once the column is known, or gone, the bead is given back.
+    await scene.tracker.sql('ALTER TABLE issues DROP COLUMN quorum');
+    await scene.tracker.sql("CALL DOLT_COMMIT('-am', 'bd reverts')");
+    expect(await scene.reap()).toMatchObject({ released: 1 });
+    expect((await scene.tracker.show('code-a')).status).toBe('open');
+  });
+
+  it('step by step, with a lock held, is waited for, and what BeadBoard answered is noted then', async () => {
+    scene = await Scene.open(53);
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    const lock = migrationLock(scene.settings.database);
+    const proxy = await DatabaseProxy.start(scene.settings.port);
+    const database = new BeadsDatabase({ ...scene.settings, port: proxy.port }, 'agent');
+    let migrated: Promise<void> | undefined;
+    scene.board.onPost = async () => {
+      await scene.tracker.sql('SELECT GET_LOCK(?, 0)', [lock]);
+      await migrate([
+        'ALTER TABLE issues ADD COLUMN lease_expires_at datetime',
+        'INSERT INTO schema_migrations VALUES (54)',
+      ]);
+      let probes = 0;
+      proxy.onStatement = (sql) => {
+        if (sql.includes('IS_FREE_LOCK') && sql.includes('dolt_ignore')) probes += 1;
+        if (probes === 2) {
+          migrated ??= migrate([
+            'ALTER TABLE issues DROP COLUMN lease_expires_at',
+            'ALTER TABLE issues ADD COLUMN row_lock bigint NOT NULL DEFAULT 0',
+            'INSERT INTO schema_migrations VALUES (55)',
+          ]).then(async () => void (await scene.tracker.sql('SELECT RELEASE_LOCK(?)', [lock])));
+        }
+        return 'through';
+      };
+      return undefined;
+    };
+
+    expect(await scene.dispatch({ database })).toMatchObject({ dispatched: 1, errors: 0 });
+    await migrated;
+    await proxy.stop();
+
+    expect((await scene.tracker.show('code-a')).notes).toMatch(/^dispatched: job=/m);
+    const [row] = await scene.tracker.sql('SELECT row_lock <> 0 AS renewed FROM issues');
+    expect(row).toEqual({ renewed: 1 });
   });
 
   it('is noticed by a reaper that has nothing to write', async () => {

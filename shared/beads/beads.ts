@@ -5,7 +5,13 @@ import type { DatabaseSettings } from '../settings.ts';
 import { parseBead, type Bead } from './bead.ts';
 import { CurrentSchema } from './current-schema.ts';
 import { NO_FAILURES, readFailures } from './history.ts';
-import { claimLock, declareIntent, readClaimEvidence, type ClaimEvidence } from './intent.ts';
+import {
+  claimLock,
+  declareIntent,
+  readClaimEvidence,
+  withdrawIntent,
+  type ClaimEvidence,
+} from './intent.ts';
 import { look, type Look } from './look.ts';
 import { Outbox } from './outbox.ts';
 import { describeSchema } from './schema.ts';
@@ -118,10 +124,22 @@ export class Beads {
    * reassigned in the same second: only what is read back is held.
    * @returns `undefined` when the bead may be posted, else what stands in the way.
    */
-  async obstacleToPost({ bead, token }: Claim): Promise<string | undefined> {
-    if (!(await declareIntent(this.#session, token))) {
+  async obstacleToPost(held: Claim): Promise<string | undefined> {
+    if (!(await declareIntent(this.#session, held.token))) {
       return 'another tick gave it back in the meantime';
     }
+    let isClear = false;
+    try {
+      const obstacle = await this.#obstacleIn(held);
+      isClear = obstacle === undefined;
+      return obstacle;
+    } finally {
+      // Should this process die now, the next tick can give the bead back.
+      if (!isClear) await withdrawIntent(this.#session, held.token);
+    }
+  }
+
+  async #obstacleIn({ bead, token }: Claim): Promise<string | undefined> {
     const now = await this.#readAfresh(bead.id);
     if (now === undefined) return 'it was deleted while it was being claimed';
     if (now.step?.token !== token) return 'another claim took its place';

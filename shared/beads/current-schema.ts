@@ -1,6 +1,10 @@
-import { DatabaseSchemaError } from '../errors.ts';
-import { readSchema, type Schema } from './schema.ts';
+import { SchemaChangedError } from '../errors.ts';
+import { readSchema } from './probe.ts';
+import type { Schema } from './schema.ts';
 import type { Session } from './session.ts';
+
+/** bd records a migration step by step, with its lock held, so that the second read is the last one mostly. */
+const MAX_READS = 3;
 
 /** The schema as this process last read it, which any bd command of a newer version may change. */
 export class CurrentSchema {
@@ -13,19 +17,20 @@ export class CurrentSchema {
   }
 
   /**
-   * Runs `work` with the schema; when it meets another one, reads that and runs `work` again, once.
+   * Runs `work` with the schema; when it meets another one, reads that and runs `work` again.
    * @throws {DatabaseSchemaError} a schema that these functions do not know.
    */
   async use<T>(session: Session, work: (schema: Schema) => Promise<T>): Promise<T> {
-    const schema = await this.#get(session);
-    try {
-      return await work(schema);
-    } catch (error) {
-      if (!(error instanceof DatabaseSchemaError)) throw error;
-      this.#schema = undefined;
-      // After a statement that failed for its schema, Dolt may answer from the old one on this connection.
-      await session.reconnect();
-      return await work(await this.#get(session));
+    for (let reads = 1; ; reads += 1) {
+      const schema = await this.#get(session);
+      try {
+        return await work(schema);
+      } catch (error) {
+        if (!(error instanceof SchemaChangedError) || reads === MAX_READS) throw error;
+        this.#schema = undefined;
+        // After a statement that failed for its schema, Dolt may answer from the old one on this connection.
+        await session.reconnect();
+      }
     }
   }
 

@@ -1,5 +1,5 @@
 import { DatabaseUnreachableError } from '../errors.ts';
-import { INSERT_LOCAL_SQL } from './local-metadata.ts';
+import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { ConflictError, DuplicateKeyError, type Session } from './session.ts';
 
 /**
@@ -38,6 +38,14 @@ export async function declareIntent(session: Session, token: string): Promise<bo
     // After a lost answer the row may be there all the same.
     return await hasIntent(session, token);
   }
+}
+
+/**
+ * Takes the intent back for a claim that will not be posted. Where that fails the intent stays, and with it
+ * the doubt whether the bead was posted, which a later tick settles.
+ */
+export async function withdrawIntent(session: Session, token: string): Promise<void> {
+  await session.query(DELETE_LOCAL_SQL, [[intentKey(token)]]).catch(() => undefined);
 }
 
 async function hasIntent(session: Session, token: string): Promise<boolean> {

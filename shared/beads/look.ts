@@ -8,7 +8,8 @@ import {
   type Misses,
 } from './history.ts';
 import { recordedAt } from './outbox.ts';
-import { checkMigrations, type Schema } from './schema.ts';
+import { checkMigrations } from './migrations.ts';
+import type { Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 import { statementsFor } from './statements.ts';
 import { fromSqlTime } from './time.ts';

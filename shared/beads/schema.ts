@@ -1,6 +1,6 @@
 import { DatabaseSchemaError } from '../errors.ts';
 import { KNOWN, NEEDED, NEEDED_IF_THERE } from './columns.ts';
-import type { Row, Session } from './session.ts';
+import type { Row } from './session.ts';
 
 /**
  * What the database offers, found by looking at it and not at a version: bd's schema can change under
@@ -41,37 +41,6 @@ const VERSION_CELLS = ['row_lock', 'revision'] as const;
 
 /** The most a TEXT column of MySQL and Dolt holds; LONGTEXT is bounded by memory only. */
 const TEXT_BYTES = 65_535;
-
-/**
- * One query for all: columns, the view, the last migration, and what Dolt keeps out of history. The
- * columns of a view are told to root only (Dolt 1.88.1).
- */
-const PROBE_SQL = `
-  SELECT 'column' AS kind, table_name AS t, column_name AS c, data_type AS d
-    FROM information_schema.columns
-   WHERE table_schema = DATABASE()
-     AND table_name IN ('issues', 'events', 'dependencies', 'labels', 'local_metadata', 'leases',
-                        'bd_events_journal', 'bd_events_seq', 'issue_versions')
-  UNION ALL SELECT 'table', table_name, table_rows, ''
-    FROM information_schema.tables
-   WHERE table_schema = DATABASE()
-     AND table_name IN ('ready_issues', 'schema_migrations', 'ignored_schema_migrations')
-  UNION ALL SELECT 'migration', MAX(version), '', '' FROM schema_migrations
-  UNION ALL SELECT 'ignored', pattern, '', '' FROM dolt_ignore WHERE ignored = 1`;
-
-/**
- * Asks the database what it offers, in one query.
- * @throws {DatabaseSchemaError} names what is missing, or what is too new to be written safely.
- */
-export async function readSchema(session: Session): Promise<Schema> {
-  try {
-    return schemaOf(await session.query(PROBE_SQL), session.describe());
-  } catch (error) {
-    if (!(error instanceof DatabaseSchemaError)) throw error;
-    const table = /table not found: (\w+)/.exec(error.message)?.[1];
-    throw table === undefined ? error : notBd(session.describe(), [table], error);
-  }
-}
 
 /**
  * @param rows of the probe.
@@ -140,24 +109,6 @@ export function refuseVersions(where: string): never {
   );
 }
 
-/** bd has migrated the database since the schema was read. */
-export class SchemaChangedError extends DatabaseSchemaError {}
-
-/** SQL for {@link Schema.migrations}. */
-export function migrationsSql({ hasLocalMigrations }: Schema): string {
-  const local = hasLocalMigrations ? '(SELECT COUNT(*) FROM ignored_schema_migrations)' : "''";
-  return `CONCAT((SELECT COUNT(*) FROM schema_migrations), '.', ${local})`;
-}
-
-/**
- * @param migrations {@link migrationsSql}, as it is now.
- * @throws {SchemaChangedError} it is not what it was when the schema was read.
- */
-export function checkMigrations(migrations: unknown, schema: Schema, where: string): void {
-  if (migrations === schema.migrations) return;
-  throw new SchemaChangedError(`${where} has been migrated since its schema was read`);
-}
-
 function unknownIn(types: ReadonlyMap<string, string>): string[] {
   return Object.entries(KNOWN).flatMap(([table, known]) =>
     columnsOf(types, table)
@@ -180,7 +131,11 @@ function migrationOf(rows: readonly Row[]): number {
 /** So many names tell enough; an empty database lacks them all. */
 const NAMED = 5;
 
-function notBd(where: string, missing: readonly string[], cause?: unknown): DatabaseSchemaError {
+export function notBd(
+  where: string,
+  missing: readonly string[],
+  cause?: unknown,
+): DatabaseSchemaError {
   return new DatabaseSchemaError(
     `${where} is not a bd database that can be used: ${missing.slice(0, NAMED).join(', ')} not found. ` +
       'Check the database name, and that bd init has run there.',

@@ -10,6 +10,7 @@ import {
   DatabaseSchemaError,
   DatabaseStatementError,
   DatabaseUnreachableError,
+  SchemaChangedError,
 } from '../errors.ts';
 import type { DatabaseSettings } from '../settings.ts';
 import { oneLine } from './notes.ts';
@@ -168,6 +169,8 @@ const CONFLICT: ReadonlySet<unknown> = new Set([1213, 1205]);
 const DUPLICATE_KEY = 1062;
 const MISSING: ReadonlySet<unknown> = new Set([1054, 1146]);
 /** Dolt also has words of its own for a table or column that is not there, with error number 1105. */
+/** Of a value that is too long Dolt repeats the value first, which may hold any words. */
+const VALUE_FIRST = /^string '/;
 const NOT_THERE = /could not be found|table not found|does not have column|unknown column/i;
 
 /** What Dolt says to a client without TLS, where it wants it; its error number says nothing. */
@@ -203,8 +206,8 @@ function translate(error: unknown, settings: DatabaseSettings): unknown {
       cause,
     );
   }
-  if (MISSING.has(errno) || NOT_THERE.test(message)) {
-    return new DatabaseSchemaError(`${where} is not the schema it was: ${message}`, cause);
+  if (MISSING.has(errno) || (NOT_THERE.test(message) && !VALUE_FIRST.test(message))) {
+    return new SchemaChangedError(`${where} is not the schema it was: ${message}`, cause);
   }
   if (WANTS_TLS.test(message)) {
     return new DatabaseUnreachableError(

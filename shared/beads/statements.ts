@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
 
+import { SchemaChangedError } from '../errors.ts';
 import { BEAD_COLUMNS, BEAD_EXPRESSIONS } from './bead.ts';
 import { IS_JOURNALED_SQL } from './journal.ts';
 import { NEWEST_KEY_SQL, OLDEST_KEY_SQL } from './outbox.ts';
-import {
-  checkMigrations,
-  migrationsSql,
-  refuseVersions,
-  SchemaChangedError,
-  type Schema,
-} from './schema.ts';
+import { checkMigrations, migrationsSql } from './migrations.ts';
+import { refuseVersions, type Schema } from './schema.ts';
 import type { Row } from './session.ts';
 import { STEP_KEY } from './step.ts';
 

@@ -14,6 +14,7 @@ import {
   releasedNote,
   unconfirmedNote,
 } from '../../shared/beads/notes.ts';
+import { migrationLock } from '../../shared/beads/migrations.ts';
 import { formatStep, parseStep } from '../../shared/beads/step.ts';
 import { fromSqlTime, toIsoSeconds, toSqlTime } from '../../shared/beads/time.ts';
 
@@ -174,5 +175,12 @@ describe('the job of a bead', () => {
   it('belongs to the newest claim', () => {
     expect(jobIn(claimed, 'dispatched: job=old', claimed)).toBeUndefined();
     expect(jobIn('claimed by agent 0123456789ab')).toMatchObject({ id: '0123456789ab' });
+  });
+});
+
+describe('the lock that bd holds while it migrates', () => {
+  it('has the name that bd gives it, hashed where it is too long', () => {
+    expect(migrationLock('code')).toBe('bd_schema_init:code');
+    expect(migrationLock('beads_'.repeat(10))).toBe('bd_schema_init:d7807282135de275');
   });
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import { readSchema } from '../../shared/beads/schema.ts';
+import { readSchema } from '../../shared/beads/probe.ts';
 import { NEWEST } from './bd-schema.ts';
 import { Session } from '../../shared/beads/session.ts';
 import { DatabaseSchemaError } from '../../shared/errors.ts';
