@@ -5,6 +5,7 @@ import { BEAD_COLUMNS, BEAD_EXPRESSIONS } from './bead.ts';
 import { IS_JOURNALED_SQL } from './journal.ts';
 import { NEWEST_KEY_SQL, OLDEST_KEY_SQL } from './outbox.ts';
 import { checkMigrations, migrationsSql } from './migrations.ts';
+import type { Changed } from './record.ts';
 import { refuseVersions, type Schema } from './schema.ts';
 import type { Row } from './session.ts';
 import { STEP_KEY } from './step.ts';
@@ -31,7 +32,7 @@ export interface Statements {
 }
 
 /** Names in the answer of {@link Statements.read} that are not columns of `issues`. */
-export const READ_ALIASES: ReadonlySet<string> = new Set([
+const READ_ALIASES: ReadonlySet<string> = new Set([
   'step',
   'notes_bytes',
   'metadata_type',
@@ -61,7 +62,7 @@ export function checkRow(row: Row, schema: Schema, where: string): void {
 
 export function statementsFor(schema: Schema): Statements {
   const { dependsOn, hasIsBlocked, hasLeases, hasJournal, hasVersions } = schema;
-  const from = hasLeases ? 'issues LEFT JOIN leases ON leases.issue_id = issues.id' : 'issues';
+  const withLease = hasLeases ? 'LEFT JOIN leases ON leases.issue_id = issues.id' : '';
   const lease = hasLeases
     ? 'lease_expires_at, heartbeat_at, granted_node AS lease_granted_node'
     : 'NULL AS lease_expires_at, NULL AS heartbeat_at';
@@ -74,7 +75,7 @@ export function statementsFor(schema: Schema): Statements {
         FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${OLDEST_KEY_SQL} AS oldest_unsent,
                      ${migrationsSql(schema)} AS migrations) tick
         LEFT JOIN issues ON assignee = ? AND status IN ('open', 'in_progress')
-        ${hasLeases ? 'LEFT JOIN leases ON leases.issue_id = issues.id' : ''}
+        ${withLease}
        ORDER BY priority, updated_at, id`,
     ready: hasIsBlocked ? undefined : 'SELECT id FROM ready_issues WHERE id IN (?)',
     childrenOfDeferred: `
@@ -87,7 +88,7 @@ export function statementsFor(schema: Schema): Statements {
              ${migrationsSql(schema)} AS migrations,
              ${hasJournal ? IS_JOURNALED_SQL : '0'} AS is_journaled,
              ${hasVersions ? 'EXISTS (SELECT 1 FROM issue_versions)' : '0'} AS has_versions
-        FROM ${from} WHERE issues.id = ?`,
+        FROM issues ${withLease} WHERE issues.id = ?`,
     update: updateSql(schema),
     deleteLease: 'DELETE FROM leases WHERE issue_id = ?',
     add: schema.hasEventsInHistory
@@ -97,12 +98,8 @@ export function statementsFor(schema: Schema): Statements {
 }
 
 /** What a transition writes into a bead's own row. */
-export interface BeadUpdate {
-  status: string;
-  notes: string;
-  updated_at: string;
-  started_at: string | null;
-  pinned: string | number | null;
+export interface BeadUpdate extends Changed {
+  /** The step cell. */
   step: string;
   /** Counts in `claim_fence`, as every claim of bd does. */
   isClaim: boolean;
