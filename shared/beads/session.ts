@@ -169,9 +169,9 @@ const CONFLICT: ReadonlySet<unknown> = new Set([1213, 1205]);
 const DUPLICATE_KEY = 1062;
 const MISSING: ReadonlySet<unknown> = new Set([1054, 1146]);
 /** Dolt also has words of its own for a table or column that is not there, with error number 1105. */
+const NOT_THERE = /could not be found|table not found|does not have column|unknown column/i;
 /** Of a value that is too long Dolt repeats the value first, which may hold any words. */
 const VALUE_FIRST = /^string '/;
-const NOT_THERE = /could not be found|table not found|does not have column|unknown column/i;
 
 /** What Dolt says to a client without TLS, where it wants it; its error number says nothing. */
 const WANTS_TLS = /does not allow insecure connections/;

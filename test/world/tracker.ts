@@ -91,9 +91,7 @@ export class Tracker {
         'UPDATE issues SET ?, updated_at = UTC_TIMESTAMP() WHERE id = ?',
         [{ ...fields, ...this.#freshVersion() }, id],
       );
-      if (this.hasLeases && ('status' in fields || 'assignee' in fields)) {
-        await this.#connection.query('DELETE FROM leases WHERE issue_id = ?', [id]);
-      }
+      if ('status' in fields || 'assignee' in fields) await this.#endLease(id);
       const type = status === undefined ? 'updated' : 'status_changed';
       await this.#record(id, type, actor, '{}', JSON.stringify(fields));
     });
@@ -158,9 +156,7 @@ export class Tracker {
         'UPDATE issues SET ?, closed_at = UTC_TIMESTAMP(), updated_at = UTC_TIMESTAMP() WHERE id = ?',
         [{ status: 'closed', close_reason: reason, ...this.#freshVersion() }, id],
       );
-      if (this.hasLeases) {
-        await this.#connection.query('DELETE FROM leases WHERE issue_id = ?', [id]);
-      }
+      await this.#endLease(id);
       await this.#record(id, 'closed', actor, '', reason);
       await this.#unblockDependents(id);
     });
@@ -279,6 +275,11 @@ export class Tracker {
     for (const row of rows) {
       await this.#connection.query('UPDATE issues SET is_blocked = 0 WHERE id = ?', [row['id']]);
     }
+  }
+
+  /** bd deletes it when a claim ends or changes hands. */
+  async #endLease(id: string): Promise<void> {
+    if (this.hasLeases) await this.sql('DELETE FROM leases WHERE issue_id = ?', [id]);
   }
 
   get #hasSplitTargets(): boolean {
