@@ -10,9 +10,9 @@ BUILT := dist/.built
 # Where kn looks for plugins first.
 PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
 IMAGE ?= beads-auto-dispatch:latest
-SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tools/bundle.ts tsconfig.json package.json
+SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
 
-.PHONY: help setup demo dev test proofs conformance lint typecheck build plugins image docs format clean
+.PHONY: help setup demo dev test proofs bench conformance lint typecheck build plugins image docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,9 @@ proofs: setup $(BUILT) ## the long proofs: 200 races, 300 random histories, muta
 	@RACE_ROUNDS=200 npm run --silent test -- test/claim-race.test.ts
 	@PROPERTY_RUNS=300 npm run --silent test -- test/properties.test.ts
 	@npm run --silent mutation
+
+bench: $(NPM_READY) $(DOLT) $(BUILT) ## measure, side by side with what it is compared to; writes docs/performance.md. BD=path
+	@npm run --silent bench -- $(MEASURE)
 
 conformance: $(NPM_READY) $(DOLT) ## compare what is written with what bd writes: BD=path:path, FILE=page to write
 	@CONFORMANCE_FILE=$(FILE) npm run --silent test -- test/conformance.test.ts
@@ -84,4 +87,4 @@ $(PYTHON): tools/requirements.txt tools/python.sh
 $(BUILT): $(NPM_READY) $(SOURCES)
 	@npm run --silent build
 	@touch $@
-	@echo "built: $$(cd dist && echo *.mjs plugins/kn-*)"
+	@echo "built: $$(cd dist && echo *.cjs plugins/kn-*)"

@@ -6,7 +6,7 @@ import {
   setHeaderOptions,
 } from '@kubernetes/client-node';
 import { Option, type Command } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { messageOf } from '../shared/errors.ts';
 import { parseJson } from '../shared/json.ts';

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 import type { SunkEvent } from '../test/world/sink.ts';
 

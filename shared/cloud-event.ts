@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 import { CloudEvent, HTTP } from 'cloudevents';
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { messageOf, NotACloudEventError } from './errors.ts';
 

@@ -1,10 +1,16 @@
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
 
 /**
  * One HTTP request of ours: bounded in time, with a bounded answer, never followed or repeated. Each
  * goes over a fresh connection, because a kept one may die under a POST and leave its outcome open.
  */
-const agent = new Agent({ pipelining: 0 });
+let agent: Promise<Agent> | undefined;
+
+/** An idle tick calls nobody, and need not wait for a client. */
+async function loadAgent(): Promise<Agent> {
+  const { Agent } = await import('undici');
+  return new Agent({ pipelining: 0 });
+}
 
 /** Enough for every documented answer; a larger one is cut, not kept. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -36,9 +42,13 @@ export async function call({
   timeoutMs,
 }: HttpCall): Promise<HttpAnswer> {
   try {
-    const answer = await request(url, {
+    const { origin, pathname, search } = new URL(url);
+    const answer = await (
+      await (agent ??= loadAgent())
+    ).request({
+      origin,
+      path: pathname + search,
       method,
-      dispatcher: agent,
       signal: AbortSignal.timeout(Math.ceil(timeoutMs)),
       ...(headers === undefined ? {} : { headers }),
       ...(body === undefined ? {} : { body }),

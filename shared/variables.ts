@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Every setting, once: how it is parsed, its default, and the line that describes it. The README's

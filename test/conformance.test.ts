@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { format } from 'prettier';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { deliberateFor } from './conformance/deliberate.ts';
 import { compare, plain, plainJson, traceOf, type Names } from './conformance/difference.ts';

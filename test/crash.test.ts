@@ -6,9 +6,9 @@ import { FunctionProcess, type FunctionName } from './world/function.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
 
 /**
- * The functions are killed with SIGKILL at every single step: before each statement reaches the
+ * The functions are killed with SIGKILL at every single step: before each round trip reaches the
  * server, after each was carried out but before its answer arrives, and around each HTTP call. The
- * list of statements is not written down but recorded from a tick that goes well.
+ * list of round trips is not written down but recorded from a tick that goes well.
  */
 describe('a function that is killed', () => {
   let scene: Scene;
@@ -113,7 +113,8 @@ describe('a function that is killed', () => {
     await scene.tracker.create('code-recorded', { assignee: 'agent' });
     const statements = await record('dispatch');
     await scene.tracker.remove('code-recorded');
-    expect(statements.length).toBeGreaterThan(20);
+    // Round trips: several statements may share one.
+    expect(statements.length).toBeGreaterThan(15);
 
     const kills = await killAtEach('dispatch', statements, {
       before: (id) => scene.tracker.create(id, { assignee: 'agent' }),

@@ -23,13 +23,14 @@ const USER = '65532';
 
 describe('the Containerfile', () => {
   it('has every program that a manifest starts, and runs as a user that Kubernetes can check', async () => {
-    const built = (await readdir(join(ROOT, 'dist'))).filter((name) => name.endsWith('.mjs'));
+    const built = (await readdir(join(ROOT, 'dist'))).filter((name) => name.endsWith('.cjs'));
     const manifests = OVERLAYS.map((overlay) => JSON.stringify(objectsIn(buildOverlay(overlay))));
     const started = [...manifests.join('\n').matchAll(/"args":\["([^"]+)"\]/g)];
     expect(new Set(built)).toEqual(new Set(started.map(([, program]) => program)));
     const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
     expect(containerfile).toContain(`USER ${USER}:${USER}`);
-    expect(containerfile).toContain('COPY --from=build /src/dist/*.mjs ./');
+    expect(containerfile).toContain('COPY --from=build /src/dist/*.cjs ./');
+    expect(containerfile).toContain('NODE_COMPILE_CACHE=/app/.compile-cache');
     for (const name of built) expect(containerfile).toContain(name);
   });
 });
@@ -47,22 +48,37 @@ describe.skipIf(!hasBubblewrap)('the built files on a read-only file system', ()
   });
 
   async function startIn(name: string, ready: RegExp, settings: Record<string, string>) {
-    await copyFile(programFile(name), join(folder, `${name}.mjs`));
+    await bake(name);
     const env = {
       ...scene.environment(),
       NODE_ENV: 'test',
+      NODE_COMPILE_CACHE: '/app/.compile-cache',
+      NODE_DEBUG_NATIVE: 'COMPILE_CACHE',
       ...settings,
     };
-    // As in the image: the system's libraries, a Node, the built file; nothing of ours beside them.
-    const sandbox = [
+    const program = ['/nodejs/bin/node', `${name}.cjs`];
+    const args = [...sandbox('--ro-bind', env), ...program];
+    return await WorldProcess.start('bwrap', args, ready);
+  }
+
+  /** As in the image: the system's libraries, a Node, the built files; nothing of ours beside them. */
+  function sandbox(bind: '--bind' | '--ro-bind', env: Readonly<Record<string, string>>): string[] {
+    return [
+      '--clearenv',
       ...['/usr', '/lib', '/lib64', '/etc'].flatMap((path) => ['--ro-bind-try', path, path]),
       ...Object.entries(env).flatMap(([variable, value]) => ['--setenv', variable, value]),
-      ...`--ro-bind ${process.execPath} /nodejs/bin/node --ro-bind ${folder} /app`.split(' '),
+      ...`--ro-bind ${process.execPath} /nodejs/bin/node ${bind} ${folder} /app`.split(' '),
       ...'--dev /dev --proc /proc --remount-ro / --chdir /app --die-with-parent'.split(' '),
       ...`--unshare-user --uid ${USER} --gid ${USER}`.split(' '),
     ];
-    const program = ['/nodejs/bin/node', `${name}.mjs`];
-    return await WorldProcess.start('bwrap', ['--clearenv', ...sandbox, ...program], ready);
+  }
+
+  /** The built file alone, and what the Node in there compiles of it: the stages of the Containerfile. */
+  async function bake(name: string): Promise<void> {
+    await copyFile(programFile(name), join(folder, `${name}.cjs`));
+    await copyFile(join(ROOT, 'tools/bake.ts'), join(folder, 'bake.ts'));
+    execFileSync('bwrap', [...sandbox('--bind', {}), '/nodejs/bin/node', 'bake.ts', '/app']);
+    await rm(join(folder, 'bake.ts'));
   }
 
   it.each(['dispatch', 'reap'])('%s starts, serves a tick and ends when told to', async (name) => {
@@ -75,6 +91,7 @@ describe.skipIf(!hasBubblewrap)('the built files on a read-only file system', ()
     });
     expect(answer.status).toBe(204);
     expect(scene.board.posts).toEqual(name === 'dispatch' ? ['code-a1'] : []);
+    expect(started.output).toMatch(new RegExp(`cache for .*${name}.cjs was accepted`));
     await started.stop();
   });
 

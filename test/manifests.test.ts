@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { EVENT_NAMES, typeOf } from '../shared/audit/event-types.ts';
 import { readSettings } from '../shared/settings.ts';

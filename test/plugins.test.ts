@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { HttpStandIn, type Exchange } from './world/http-stand-in.ts';
 import { KubernetesStandIn } from './world/kubernetes.ts';

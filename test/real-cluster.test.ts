@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { CustomObjectsApi, KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The plugins on a real Knative Eventing: where KUBECONFIG names a cluster, in its context's namespace. */
 const kubeconfig = process.env['KUBECONFIG'] ?? '';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 
 import { format } from 'prettier';
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { auditLogVariables } from '../examples/audit-log/settings.ts';
 import { notifyVariables } from '../examples/notify/settings.ts';

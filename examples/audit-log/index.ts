@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+
 import { http } from '@google-cloud/functions-framework';
 import type { CloudEvent } from 'cloudevents';
 
@@ -12,7 +14,8 @@ const { AUDIT_LOG_FILE: path, LOG_LEVEL: level } = settingsOrExit((env) =>
   readVariables(auditLogVariables, env),
 );
 const log = createLog('audit-log', { level, secrets: [] });
-const file = path === undefined ? undefined : await openOrExit(path);
+if (path !== undefined) exitUnlessWritable(path);
+const file = path === undefined ? undefined : LogFile.open(path);
 log.info({ path: path ?? 'stdout' }, 'audit-log starts');
 
 http(
@@ -20,13 +23,13 @@ http(
   subscriber(log, async (event, data) => {
     const whole: CloudEvent<unknown> = event.cloneWith({ data });
     if (file === undefined) log.info({ event: whole }, 'event');
-    else await file.append(whole);
+    else await (await file).append(whole);
   }),
 );
 
-async function openOrExit(file: string): Promise<LogFile> {
+function exitUnlessWritable(file: string): void {
   try {
-    return await LogFile.open(file);
+    closeSync(openSync(file, 'a'));
   } catch (error) {
     process.stderr.write(
       `AUDIT_LOG_FILE is ${JSON.stringify(file)}; it takes a file that can be written: ${messageOf(error)}\n`,

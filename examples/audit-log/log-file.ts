@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
 import type { CloudEvent } from 'cloudevents';
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { parseJson } from '../../shared/json.ts';
 import { Once } from '../once.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { EVENT_NAMES, type EventName } from '../../shared/audit/event-types.ts';
 import { logLevel, secret } from '../../shared/variables.ts';

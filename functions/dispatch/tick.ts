@@ -27,8 +27,14 @@ export type DispatchCounts = Record<
 const MISSES_THAT_END_A_TICK = 2;
 
 /**
+ * Beads are taken on one look for so long, as long as all goes well: a look costs more than a claim when
+ * many beads wait. Each claim reads its own bead again, and leaves it when it has changed.
+ */
+const LOOK_AGAIN_MS = 1_000;
+
+/**
  * One tick of the dispatcher: look, settle what a dead one left, decide, then claim, hand over and
- * record one bead, and look again, until BeadBoard is busy, the room is used up or the time is over.
+ * record one bead after the other, until BeadBoard is busy, the room is used up or the time is over.
  *
  * @returns how many beads came to what.
  * @throws when it could not look: the database or BeadBoard does not answer.
@@ -40,6 +46,7 @@ export async function dispatchTick(
   const deadline = performance.now() + tickTimeoutMs;
   return await database.use(context.envelope, async (beads) => {
     let seen = await beads.look();
+    let lookAgainAt = performance.now() + LOOK_AGAIN_MS;
     if (seen.unsentSince !== undefined) context.relay.report();
     const settled = await settleOrphans(beads, seen.inProgress, context);
     let decision = decide(seen, policy);
@@ -74,7 +81,12 @@ export async function dispatchTick(
       const result = await handOver(next, beads, beadboard, policy.retry, context);
       counts[result] += 1;
       misses = isMiss(result) ? misses + 1 : 0;
+      const isCurrent = policy.maxInFlight === undefined && performance.now() < lookAgainAt;
+      if (result === 'dispatched' && waiting.length > 1 && isCurrent) continue;
+      // It was the only one that is open; what came meanwhile is the next tick's.
+      if (seen.open.length === 1) break;
       seen = await beads.look();
+      lookAgainAt = performance.now() + LOOK_AGAIN_MS;
       decision = decide(seen, policy);
     }
     return counts;

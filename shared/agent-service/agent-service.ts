@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { messageOf } from '../errors.ts';
 import { call } from '../http.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Every event this project emits: its name and the shape of its data. The one place that knows an

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { DatabaseUnreachableError, describeError } from '../errors.ts';
 import type { Outbox, UnsentEvent } from '../beads/outbox.ts';
@@ -22,6 +22,11 @@ const SETTLE_TIMEOUT_MS = 15_000;
 /** After this it does not even wait for what is under way, such as a database that stalls. With it the
  * longest tick stays within the Service's time-out. */
 const ABANDON_TIMEOUT_MS = 20_000;
+/**
+ * How long an event waits for others, unless the tick has ended: each journey to the outbox costs the
+ * database as much as a small transition, whether it finds one event or many.
+ */
+const GATHER_MS = 100;
 /** Events read at once, and so the most that are sent a second time after a crash. */
 const BATCH = 100;
 /** Beads whose events are sent at the same time; a broker takes them in parallel. */
@@ -50,6 +55,8 @@ export class Relay {
   #outbox: OutboxOfRelay | undefined;
   #working: Promise<void> = Promise.resolve();
   #isWanted = false;
+  /** The tick has ended: nothing more will come. */
+  readonly #settling = new AbortController();
   /** This tick sends no more. */
   #hasEnded = false;
   /** Since something was taken. */
@@ -75,7 +82,7 @@ export class Relay {
       return;
     }
     this.#isWanted = true;
-    this.#working = this.#working.then(() => this.#work(sink));
+    this.#working = this.#working.then(() => this.#gather()).then(() => this.#work(sink));
   }
 
   /** Sends one event that is in no outbox, since there may be no database; logs it if that fails. */
@@ -87,12 +94,19 @@ export class Relay {
 
   /** Waits, for a while, until all is sent, and lets the connection go. */
   async settle(): Promise<void> {
+    this.#settling.abort();
     this.#deadline = performance.now() + SETTLE_TIMEOUT_MS;
     const done = new AbortController();
     const patience = pause(ABANDON_TIMEOUT_MS, undefined, { signal: done.signal });
     await Promise.race([this.#working, patience.catch(() => undefined)]);
     done.abort();
     this.#close();
+  }
+
+  async #gather(): Promise<void> {
+    if (!this.#isWanted || this.#hasEnded) return;
+    const { signal } = this.#settling;
+    await pause(GATHER_MS, undefined, { signal }).catch(() => undefined);
   }
 
   async #work(sink: Sink): Promise<void> {
@@ -113,9 +127,9 @@ export class Relay {
   async #drain(outbox: OutboxOfRelay, sink: Sink): Promise<void> {
     const isAlone = await outbox.take();
     while (performance.now() < this.#deadline) {
-      const unsent = (await outbox.read(BATCH + this.#left.keys.size))
-        .filter(({ key }) => !this.#left.keys.has(key))
-        .map(addressed);
+      const limit = BATCH + this.#left.keys.size;
+      const read = await outbox.read(limit);
+      const unsent = read.filter(({ key }) => !this.#left.keys.has(key)).map(addressed);
       const [oldest] = unsent;
       if (oldest === undefined || this.#hasEnded) break;
       if (!isAlone && oldest.ageMs < STALE_LOCK_MS) {
@@ -127,6 +141,8 @@ export class Relay {
       for (const { key } of unsent) this.#left.keys.add(key);
       await outbox.remove([...taken]);
       for (const key of taken) this.#left.keys.delete(key);
+      // What was recorded since is reported on its own.
+      if (read.length < limit) break;
     }
     if (isAlone) await outbox.giveBack();
   }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { BeadBoardUnavailableError, messageOf } from '../errors.ts';
 import { call, NoAnswerError, NoConnectionError } from '../http.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { BUSY_NOTE, failedNote } from '../beads/notes.ts';
 import type { Doubt, Failure } from '../beads/transitions.ts';

@@ -8,11 +8,11 @@ import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { outboxKeys } from './outbox.ts';
 import { record } from './record.ts';
 import type { Schema } from './schema.ts';
-import { DuplicateKeyError, type Row, type Session } from './session.ts';
-import { checkRow, statementsFor, updateValues } from './statements.ts';
+import { DuplicateKeyError, type Row, type Session, type Statement } from './session.ts';
+import { checkRow, oneRow, statementsFor, updateValues } from './statements.ts';
 import { formatStep } from './step.ts';
 import { fromSqlTime } from './time.ts';
-import type { Intent, Outcome, Transition, Verdict } from './transition.ts';
+import type { Outcome, Transition, Verdict } from './transition.ts';
 
 const LABELS_SQL = 'SELECT label FROM labels WHERE issue_id = ? ORDER BY label';
 const EVENT_SQL = `
@@ -36,11 +36,15 @@ export class Attempt {
 
   /** @param schema as it is now; it may be another one than that of an earlier try. */
   async run(session: Session, schema: Schema): Promise<Outcome> {
-    const { beadId, token } = this.#wanted;
+    const { beadId, token, lock } = this.#wanted;
     if (this.#isRepeated) await session.query('ROLLBACK');
     this.#isRepeated = true;
-    await session.query('START TRANSACTION');
-    const row = (await session.query(statementsFor(schema).read, [beadId]))[0];
+    const read = statementsFor(schema).readToWrite(beadId);
+    const before: Statement[] = [['START TRANSACTION'], [LABELS_SQL, [beadId]]];
+    if (lock !== undefined) before.unshift(session.lock(lock));
+    const answers = await session.batch([...before, ...read]);
+    const labels = answers[before.length - 1] ?? [];
+    const row = oneRow(answers.slice(before.length));
     if (row === undefined) return await this.#leave(session, 'it is gone');
     checkRow(row, schema, session.describe());
     const parsed = parseBead(row);
@@ -53,14 +57,15 @@ export class Attempt {
     const now = fromSqlTime(String(row['server_time'])) ?? new Date(Number.NaN);
     const verdict = this.#wanted.decide(bead, now);
     if ('leave' in verdict) return await this.#leave(session, verdict.leave);
-    return await this.#carryOut(session, schema, { row, bead, verdict, now });
+    const names = labels.map(({ label }) => String(label));
+    return await this.#carryOut(session, schema, { row, labels: names, bead, verdict, now });
   }
 
-  async #carryOut(session: Session, schema: Schema, { row, bead, verdict, now }: Decided) {
+  async #carryOut(session: Session, schema: Schema, decided: Decided) {
+    const { row, labels, bead, verdict, now } = decided;
     const { beadId, token, actor, message } = this.#wanted;
     const { step: name, about, intent } = verdict;
     const statements = statementsFor(schema);
-    const labels = (await session.query(LABELS_SQL, [beadId])).map(({ label }) => String(label));
     const { changes } = verdict;
     const { after, events } = record(row, labels, changes, now, schema);
     const entries = events.map((event, index) => {
@@ -73,11 +78,9 @@ export class Attempt {
     const step = formatStep({ name, token, ...(about === undefined ? {} : { about }) });
     const isClaim = changes.some(({ to }) => to === 'in_progress');
     const update = { ...after, step, isClaim };
-    await session.query(statements.update, updateValues(schema, beadId, update));
+    const writes: Statement[] = [[statements.update, updateValues(schema, beadId, update)]];
     const endsClaim = changes.some(({ to }) => to !== undefined);
-    if (bead.lease !== undefined && endsClaim) {
-      await session.query(statements.deleteLease, [beadId]);
-    }
+    if (bead.lease !== undefined && endsClaim) writes.push([statements.deleteLease, [beadId]]);
     const newestKey = row['newest_key'];
     const keyOf = outboxKeys(
       String(row['server_time']),
@@ -85,38 +88,27 @@ export class Attempt {
     );
     for (const [index, { id, event, json }] of entries.entries()) {
       const { type, oldValue, newValue } = event;
-      await session.query(EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]);
-      await session.query(INSERT_LOCAL_SQL, [keyOf(index, id), json]);
+      writes.push([EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]]);
+      writes.push([INSERT_LOCAL_SQL, [keyOf(index, id), json]]);
     }
-    if (intent !== undefined) {
-      const isFree = await this.#settleIntent(session, intent);
+    if (intent !== undefined && 'forget' in intent) {
+      writes.push([DELETE_LOCAL_SQL, [[intentKey(intent.forget)]]]);
+    }
+    if (intent !== undefined && 'forbid' in intent) {
+      const isFree = await forbid(session, intent.forbid);
       if (!isFree) return await this.#leave(session, 'the claimer itself was faster');
     }
     if (Number(row['is_journaled']) === 1) {
-      const [written = {}] = await session.query(statements.read, [beadId]);
-      await journalUpdate(session, written, labels);
+      const read = statements.readToWrite(beadId);
+      const answers = await session.batch([...writes.splice(0), ...read]);
+      writes.push(...journalUpdate(oneRow(answers.slice(-read.length)) ?? {}, labels));
     }
-    await session.query(statements.add);
+    await session.batch([...writes, [statements.add]]);
     await session.query(COMMIT_SQL, [message, `${actor} <beads@local>`]);
     // Without this the session stays in a transaction that DOLT_COMMIT has opened anew, and every
     // later read on the connection comes from that snapshot.
     await session.query('COMMIT');
     return this.#sent;
-  }
-
-  /** @returns whether a claimer that may be alive has not put its intent on record before. */
-  async #settleIntent(session: Session, intent: Intent): Promise<boolean> {
-    if ('forget' in intent) {
-      await session.query(DELETE_LOCAL_SQL, [[intentKey(intent.forget)]]);
-      return true;
-    }
-    try {
-      await session.query(INSERT_LOCAL_SQL, [intentKey(intent.forbid), FORBIDDEN]);
-      return true;
-    } catch (error) {
-      if (error instanceof DuplicateKeyError) return false;
-      throw error;
-    }
   }
 
   async #leave(session: Session, reason: string): Promise<Outcome> {
@@ -131,9 +123,21 @@ export class Attempt {
   }
 }
 
+/** @returns whether a claimer that may be alive has not put its intent on record before. */
+async function forbid(session: Session, token: string): Promise<boolean> {
+  try {
+    await session.query(INSERT_LOCAL_SQL, [intentKey(token), FORBIDDEN]);
+    return true;
+  } catch (error) {
+    if (error instanceof DuplicateKeyError) return false;
+    throw error;
+  }
+}
+
 /** What was decided about a bead, with all that it was decided by. */
 interface Decided {
   row: Row;
+  labels: string[];
   bead: Bead;
   verdict: Extract<Verdict, { step: string }>;
   /** The server's time. */

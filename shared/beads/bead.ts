@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import type { Row } from './session.ts';
 import { CLAIMED_PREFIX } from './notes.ts';

@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import type { DatabaseSettings } from '../settings.ts';
 import { parseBead, type Bead } from './bead.ts';
 import { CurrentSchema } from './current-schema.ts';
-import { NO_FAILURES, readFailures } from './history.ts';
+import { failuresOf, failuresStatement, NO_FAILURES } from './history.ts';
 import {
   claimLock,
   declareIntent,
@@ -12,6 +12,7 @@ import {
   withdrawIntent,
   type ClaimEvidence,
 } from './intent.ts';
+import { LastRows } from './last-rows.ts';
 import { look, type Look } from './look.ts';
 import { Outbox } from './outbox.ts';
 import { describeSchema } from './schema.ts';
@@ -32,6 +33,7 @@ export class BeadsDatabase {
   readonly #settings: DatabaseSettings;
   readonly #sentinel: string;
   readonly #schema: CurrentSchema;
+  readonly #lastLook = new LastRows();
 
   /** @param log told what the schema offers. */
   constructor(settings: DatabaseSettings, sentinel: string, log?: Pick<Logger, 'info'>) {
@@ -52,7 +54,7 @@ export class BeadsDatabase {
   async use<T>(envelope: Envelope, work: (beads: Beads) => Promise<T>): Promise<T> {
     const session = await Session.open(this.#settings);
     try {
-      return await work(new Beads(session, this.#schema, this.#sentinel, envelope));
+      return await work(new Beads(session, this.#schema, this.#sentinel, envelope, this.#lastLook));
     } finally {
       session.close();
     }
@@ -73,12 +75,20 @@ export class Beads {
   readonly #schema: CurrentSchema;
   readonly #sentinel: string;
   readonly #envelope: Envelope;
+  readonly #lastLook: LastRows;
 
-  constructor(session: Session, schema: CurrentSchema, sentinel: string, envelope: Envelope) {
+  constructor(
+    session: Session,
+    schema: CurrentSchema,
+    sentinel: string,
+    envelope: Envelope,
+    lastLook: LastRows,
+  ) {
     this.#session = session;
     this.#schema = schema;
     this.#sentinel = sentinel;
     this.#envelope = envelope;
+    this.#lastLook = lastLook;
   }
 
   /** The one read of a tick. */
@@ -86,7 +96,7 @@ export class Beads {
     const once = async () =>
       await this.#schema.use(
         this.#session,
-        async (schema) => await look(this.#session, schema, this.#sentinel),
+        async (schema) => await look(this.#session, schema, this.#sentinel, this.#lastLook),
       );
     try {
       return await once();
@@ -106,20 +116,17 @@ export class Beads {
 
   /** The one write. */
   async transition(wanted: Transition): Promise<Outcome> {
+    this.#lastLook.forget();
     return await transition(this.#session, this.#schema, this.#envelope, wanted);
   }
 
-  /**
-   * Carries a claim out. For the rest of the tick the server holds a lock in its name, which tells
-   * other ticks that the claimer lives.
-   */
+  /** Carries a claim out. */
   async claim(wanted: Transition): Promise<Outcome> {
-    await this.#session.lock(claimLock(wanted.token));
-    return await this.transition(wanted);
+    return await this.transition({ ...wanted, lock: claimLock(wanted.token) });
   }
 
   /**
-   * Puts the intent to post on record, and then reads the claim back on a connection of its own. Dolt
+   * Puts the intent to post on record, and then reads the claim back, outside of any transaction. Dolt
    * merges what two writers did to different cells of one row, so that a bead can be claimed and
    * reassigned in the same second: only what is read back is held.
    * @returns `undefined` when the bead may be posted, else what stands in the way.
@@ -140,7 +147,7 @@ export class Beads {
   }
 
   async #obstacleIn({ bead, token }: Claim): Promise<string | undefined> {
-    const now = await this.#readAfresh(bead.id);
+    const now = await this.#readBack(bead.id);
     if (now === undefined) return 'it was deleted while it was being claimed';
     if (now.step?.token !== token) return 'another claim took its place';
     if (now.status !== 'in_progress') return `it became ${now.status} while it was being claimed`;
@@ -157,23 +164,19 @@ export class Beads {
 
   /** Which attempt of a bead is under way, counted from 1. */
   async attemptOf(beadId: string): Promise<number> {
-    const failures = await readFailures(this.#session, [beadId]);
-    return (failures.get(beadId) ?? NO_FAILURES).count + 1;
+    const rows = await this.#session.query(...failuresStatement([beadId]));
+    return (failuresOf(rows).get(beadId) ?? NO_FAILURES).count + 1;
   }
 
-  async #readAfresh(id: string): Promise<Bead | undefined> {
-    const session = await this.#session.openAnother();
-    try {
-      const rows = await this.#schema.use(session, async (schema) => {
-        const answer = await session.query(statementsFor(schema).read, [id]);
-        // After the POST it would be too late to find that its outcome cannot be written.
-        if (answer[0] !== undefined) checkRow(answer[0], schema, session.describe());
-        return answer;
-      });
-      const parsed = rows[0] === undefined ? undefined : parseBead(rows[0]);
-      return parsed?.ok === true ? parsed.bead : undefined;
-    } finally {
-      session.close();
-    }
+  async #readBack(id: string): Promise<Bead | undefined> {
+    const session = this.#session;
+    const row = await this.#schema.use(session, async (schema) => {
+      const [answer] = await session.query(statementsFor(schema).read, [id]);
+      // After the POST it would be too late to find that its outcome cannot be written.
+      if (answer !== undefined) checkRow(answer, schema, session.describe());
+      return answer;
+    });
+    const parsed = row === undefined ? undefined : parseBead(row);
+    return parsed?.ok === true ? parsed.bead : undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { BUSY_NOTE } from './notes.ts';
-import type { Row, Session } from './session.ts';
+import type { Row, Statement } from './session.ts';
 import { DISPATCHER, REAPER } from './state-machine.ts';
 
 /**
@@ -90,18 +90,17 @@ export interface Failures {
 
 export const NO_FAILURES: Failures = { count: 0, rests: 0, lastSecondsAgo: undefined };
 
+/** @param ids the beads to ask for; at least one. */
+export const failuresStatement = (ids: readonly string[]): Statement => [
+  `SELECT ${EVENT_COLUMNS} FROM events WHERE issue_id IN (?) AND event_type <> 'created'`,
+  [ids],
+];
+
 /**
- * @param ids the beads to ask for; at least one.
+ * @param rows the answer to {@link failuresStatement}.
  * @returns the failures of each bead that has a history.
  */
-export async function readFailures(
-  session: Session,
-  ids: readonly string[],
-): Promise<Map<string, Failures>> {
-  const rows = await session.query(
-    `SELECT ${EVENT_COLUMNS} FROM events WHERE issue_id IN (?) AND event_type <> 'created'`,
-    [ids],
-  );
+export function failuresOf(rows: readonly Row[]): Map<string, Failures> {
   const byBead = Map.groupBy(rows.map(pastEventOf), ({ beadId }) => beadId);
   return new Map([...byBead].map(([id, events]) => [id, countFailures(events)]));
 }
@@ -136,14 +135,15 @@ const RECENT_EVENTS = 100;
 const RECENT_HOURS = 24;
 
 /** UUIDv7 ids keep the order within a second. */
-const RECENT_SQL = `
-  SELECT ${EVENT_COLUMNS} FROM events
-   WHERE created_at > CURRENT_TIMESTAMP() - INTERVAL ${RECENT_HOURS} HOUR AND actor = ?
-   ORDER BY created_at DESC, id DESC LIMIT ${RECENT_EVENTS}`;
+export const MISSES_STATEMENT: Statement = [
+  `SELECT ${EVENT_COLUMNS} FROM events
+    WHERE created_at > CURRENT_TIMESTAMP() - INTERVAL ${RECENT_HOURS} HOUR AND actor = ?
+    ORDER BY created_at DESC, id DESC LIMIT ${RECENT_EVENTS}`,
+  [DISPATCHER],
+];
 
-export async function readMisses(session: Session): Promise<Misses> {
-  return countMisses((await session.query(RECENT_SQL, [DISPATCHER])).map(pastEventOf));
-}
+/** @param rows the answer to {@link MISSES_STATEMENT}. */
+export const missesOf = (rows: readonly Row[]): Misses => countMisses(rows.map(pastEventOf));
 
 /** @param events newest first. */
 export function countMisses(events: readonly PastEvent[]): Misses {

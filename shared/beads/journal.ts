@@ -1,5 +1,5 @@
 import { issueJson } from './bd-json.ts';
-import type { Row, Session } from './session.ts';
+import type { Row, Statement } from './session.ts';
 
 /**
  * bd's events journal, from which `bd events` and `bd serve` feed those who follow the beads. Where it is on,
@@ -25,11 +25,6 @@ const INSERT_SQL = `
  * Journals a bead as it now is, in the transaction that has changed it.
  * @param row all columns of the bead, read after the change.
  */
-export async function journalUpdate(
-  session: Session,
-  row: Row,
-  labels: readonly string[],
-): Promise<void> {
-  await session.query(NEXT_SQL);
-  await session.query(INSERT_SQL, [String(row['id']), issueJson(row, labels, 'journal')]);
+export function journalUpdate(row: Row, labels: readonly string[]): readonly Statement[] {
+  return [[NEXT_SQL], [INSERT_SQL, [String(row['id']), issueJson(row, labels, 'journal')]]];
 }

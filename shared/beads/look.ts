@@ -1,12 +1,15 @@
 import { parseBead, type Bead } from './bead.ts';
 import {
+  failuresOf,
+  failuresStatement,
+  missesOf,
+  MISSES_STATEMENT,
   NO_FAILURES,
   NO_MISSES,
-  readFailures,
-  readMisses,
   type Failures,
   type Misses,
 } from './history.ts';
+import type { LastRows } from './last-rows.ts';
 import { recordedAt } from './outbox.ts';
 import { checkMigrations } from './migrations.ts';
 import type { Schema } from './schema.ts';
@@ -16,7 +19,7 @@ import { fromSqlTime } from './time.ts';
 
 /**
  * The one read of a tick: all beads of the sentinel that are open or in progress. When none is open
- * that is the only query; else three more ask what the open ones wait for and what failed before.
+ * that is the only query; else another round trip asks what the open ones wait for and what failed before.
  */
 
 /** Why bd would not call a bead ready, as far as a row of its own does not tell. */
@@ -50,9 +53,17 @@ export interface Look {
   bad: BadRow[];
 }
 
-/** @param sentinel the assignee whose beads are looked at. */
-export async function look(session: Session, schema: Schema, sentinel: string): Promise<Look> {
-  const answer = await session.query(statementsFor(schema).look, [sentinel]);
+/**
+ * @param sentinel the assignee whose beads are looked at.
+ * @param last what this process saw when it last looked for that assignee.
+ */
+export async function look(
+  session: Session,
+  schema: Schema,
+  sentinel: string,
+  last: LastRows,
+): Promise<Look> {
+  const answer = await last.read(session, statementsFor(schema).look, [sentinel]);
   checkMigrations(answer[0]?.['migrations'], schema, session.describe());
   const unsent = answer[0]?.['oldest_unsent'];
   const rows = answer.filter(({ id }) => id !== null);
@@ -63,52 +74,64 @@ export async function look(session: Session, schema: Schema, sentinel: string): 
     if (parsed.ok) beads.push(parsed.bead);
     else bad.push({ id: parsed.id, problem: parsed.problem });
   }
-  const blocked = new Set(rows.filter(isBlocked).map((row) => String(row['id'])));
   const open = beads.filter(({ status }) => status === 'open');
+  const history = await readHistory(session, schema, open);
+  const blocked = new Set(rows.filter(isBlocked).map(({ id }) => id));
+  const waitingOf = ({ id, notesBytes }: Bead): Waiting | undefined => {
+    if (history.deferred.has(id)) return 'parent-deferred';
+    if (blocked.has(id) || history.ready?.has(id) === false) return 'blocked';
+    return notesBytes + NOTES_ROOM_BYTES > schema.textBytes ? 'notes-full' : undefined;
+  };
   return {
     now: fromSqlTime(String(answer[0]?.['server_time'])) ?? new Date(Number.NaN),
     unsentSince: unsent === null || unsent === undefined ? undefined : recordedAt(String(unsent)),
-    open: await withHistory(session, schema, open, blocked),
-    misses: open.length === 0 ? NO_MISSES : await readMisses(session),
+    open: open.map((bead) => ({
+      bead,
+      waiting: waitingOf(bead),
+      failures: history.failures.get(bead.id) ?? NO_FAILURES,
+    })),
+    misses: history.misses,
     inProgress: beads.filter(({ status }) => status === 'in_progress'),
     bad,
   };
 }
 
-async function withHistory(
+/** What the rows of open beads do not tell. */
+interface History {
+  /** Ids of those with a parent that is deferred. */
+  deferred: ReadonlySet<unknown>;
+  /**
+   * Ids of those that are ready: bd 1.0.2 has no `is_blocked`, but its own view knows blockers and what
+   * children inherit of them. `undefined` where the rows tell.
+   */
+  ready: ReadonlySet<unknown> | undefined;
+  failures: ReadonlyMap<string, Failures>;
+  misses: Misses;
+}
+
+async function readHistory(
   session: Session,
   schema: Schema,
   open: readonly Bead[],
-  blocked: Set<string>,
-): Promise<Candidate[]> {
-  if (open.length === 0) return [];
+): Promise<History> {
+  if (open.length === 0) {
+    return { deferred: new Set(), ready: undefined, failures: new Map(), misses: NO_MISSES };
+  }
   const ids = open.map(({ id }) => id);
-  const { ready, childrenOfDeferred } = statementsFor(schema);
-  if (ready !== undefined) await addBlockedByView(session, ready, ids, blocked);
-  const deferred = new Set((await session.query(childrenOfDeferred, [ids])).map(({ id }) => id));
-  const failures = await readFailures(session, ids);
-  const waitingOf = (bead: Bead): Waiting | undefined => {
-    if (deferred.has(bead.id)) return 'parent-deferred';
-    if (blocked.has(bead.id)) return 'blocked';
-    return bead.notesBytes + NOTES_ROOM_BYTES > schema.textBytes ? 'notes-full' : undefined;
+  const statements = statementsFor(schema);
+  const [deferred = [], failures = [], misses = [], ready] = await session.batch([
+    [statements.childrenOfDeferred, [ids]],
+    failuresStatement(ids),
+    MISSES_STATEMENT,
+    ...(statements.ready === undefined ? [] : [[statements.ready, [ids]] as const]),
+  ]);
+  return {
+    deferred: idsIn(deferred),
+    ready: ready && idsIn(ready),
+    failures: failuresOf(failures),
+    misses: missesOf(misses),
   };
-  return open.map((bead) => ({
-    bead,
-    waiting: waitingOf(bead),
-    failures: failures.get(bead.id) ?? NO_FAILURES,
-  }));
 }
 
-/** bd 1.0.2 has no `is_blocked`; its own view knows blockers and what children inherit of them. */
-async function addBlockedByView(
-  session: Session,
-  readySql: string,
-  ids: readonly string[],
-  blocked: Set<string>,
-): Promise<void> {
-  const rows = await session.query(readySql, [ids]);
-  const ready = new Set(rows.map(({ id }) => id));
-  for (const id of ids) if (!ready.has(id)) blocked.add(id);
-}
-
+const idsIn = (rows: readonly Row[]) => new Set(rows.map(({ id }) => id));
 const isBlocked = (row: Row) => row['is_blocked'] !== null && Number(row['is_blocked']) !== 0;

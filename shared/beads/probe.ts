@@ -15,7 +15,7 @@ const PROBE_SQL = `
    WHERE table_schema = DATABASE()
      AND table_name IN ('issues', 'events', 'dependencies', 'labels', 'local_metadata', 'leases',
                         'bd_events_journal', 'bd_events_seq', 'issue_versions')
-  UNION ALL SELECT 'table', table_name, table_rows, ''
+  UNION ALL SELECT 'table', table_name, IF(table_type = 'VIEW', '', dolt_hashof_table(table_name)), ''
     FROM information_schema.tables
    WHERE table_schema = DATABASE()
      AND table_name IN ('ready_issues', 'schema_migrations', 'ignored_schema_migrations')

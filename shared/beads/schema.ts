@@ -10,7 +10,7 @@ import type { Row } from './session.ts';
 export interface Schema {
   /** bd's last migration. Nothing is decided by it; it is for the log. */
   migration: number;
-  /** Changes when bd migrates: how many migrations it has recorded, for what is in history and what is not. */
+  /** Changes when bd migrates: hashes of what it has recorded, for what is in history and what is not. */
   migrations: string;
   /** bd records those for tables that are out of history on their own. */
   hasLocalMigrations: boolean;
@@ -39,6 +39,9 @@ export interface Schema {
 export type VersionCell = (typeof VERSION_CELLS)[number];
 const VERSION_CELLS = ['row_lock', 'revision'] as const;
 
+/** In the order of `migrationsSql`. */
+const MIGRATIONS = ['schema_migrations', 'ignored_schema_migrations'] as const;
+
 /** The most a TEXT column of MySQL and Dolt holds; LONGTEXT is bounded by memory only. */
 const TEXT_BYTES = 65_535;
 
@@ -62,10 +65,10 @@ export function schemaOf(rows: readonly Row[], where: string): Schema {
     .flatMap(([table, columns]) => [...columns].map((column) => `${table}.${column}`))
     .filter((name) => !types.has(name));
   if (dependsOn === undefined) missing.push('dependencies.depends_on_issue_id');
-  const rowCounts = new Map(
+  const hashes = new Map(
     rows.filter(({ kind }) => kind === 'table').map(({ t, c }) => [String(t), String(c)]),
   );
-  if (!hasIsBlocked && !rowCounts.has('ready_issues')) missing.push('the view ready_issues');
+  if (!hasIsBlocked && !hashes.has('ready_issues')) missing.push('the view ready_issues');
   if (missing.length > 0 || dependsOn === undefined) throw notBd(where, missing);
   const unknown = unknownIn(types);
   if (unknown.length > 0) throw tooNew(where, unknown, migrationOf(rows));
@@ -74,8 +77,8 @@ export function schemaOf(rows: readonly Row[], where: string): Schema {
     types.get('issues.notes') === 'longtext' && types.get('events.new_value') === 'longtext';
   return {
     migration: migrationOf(rows),
-    migrations: `${rowCounts.get('schema_migrations')}.${rowCounts.get('ignored_schema_migrations') ?? ''}`,
-    hasLocalMigrations: rowCounts.has('ignored_schema_migrations'),
+    migrations: MIGRATIONS.flatMap((table) => hashes.get(table) ?? []).join('.'),
+    hasLocalMigrations: hashes.has('ignored_schema_migrations'),
     dependsOn,
     hasIsBlocked,
     versionCells: VERSION_CELLS.filter((cell) => has('issues', cell)),

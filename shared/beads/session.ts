@@ -24,6 +24,11 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 export type Row = Readonly<Record<string, string | number | null>>;
 type Value = string | number | null | readonly string[];
 
+/** One statement and the values of its placeholders. */
+export type Statement = readonly [sql: string, values?: readonly Value[]];
+
+const GET_LOCK_SQL = 'SELECT GET_LOCK(?, 0)';
+
 /** Another transaction committed first (1213), or waited too long (1205): try again from the start. */
 export class ConflictError extends DatabaseStatementError {}
 
@@ -73,17 +78,37 @@ export class Session {
   }
 
   /**
+   * Runs several statements in one round trip. Dolt (1.88.1) goes on after one that failed, so that none
+   * of them may commit what others of them wrote; after a failure the connection is replaced, and what
+   * was not committed is gone with it.
+   * @returns the rows of each.
+   */
+  async batch(statements: readonly Statement[]): Promise<Row[][]> {
+    const sql = statements.map(([text]) => text).join(';\n');
+    const values = statements.flatMap(([, given = []]) => [...given]);
+    try {
+      const [results] = await this.#connection.query<RowDataPacket[][]>({
+        sql,
+        values,
+        timeout: STATEMENT_TIMEOUT_MS,
+      });
+      return results.map((result) => (Array.isArray(result) ? result : []));
+    } catch (error) {
+      this.#connection.destroy();
+      const translated = translate(error, this.#settings);
+      if (!(translated instanceof DatabaseUnreachableError)) await this.reconnect();
+      throw translated;
+    }
+  }
+
+  /**
    * Holds one of the server's named locks for as long as this session lives. The server frees it
    * with the connection, so that others can tell a dead holder from a slow one.
+   * @returns the statement that takes it; a connection that replaces this one takes it by itself.
    */
-  async lock(name: string): Promise<void> {
+  lock(name: string): Statement {
     this.#locks.add(name);
-    try {
-      await this.query('SELECT GET_LOCK(?, 0)', [name]);
-    } catch (error) {
-      if (!(error instanceof DatabaseUnreachableError)) throw error;
-      await this.reconnect();
-    }
+    return [GET_LOCK_SQL, [name]];
   }
 
   /**
@@ -103,12 +128,7 @@ export class Session {
   async reconnect(): Promise<void> {
     this.#connection.destroy();
     this.#connection = await connect(this.#settings);
-    for (const name of this.#locks) await this.query('SELECT GET_LOCK(?, 0)', [name]);
-  }
-
-  /** A second connection to the same database. */
-  async openAnother(): Promise<Session> {
-    return await Session.open(this.#settings);
+    for (const name of this.#locks) await this.query(GET_LOCK_SQL, [name]);
   }
 
   /** Lets the connection go; a broken one is dropped without a word. */
@@ -145,6 +165,10 @@ async function connect(settings: DatabaseSettings): Promise<Connection> {
       bigNumberStrings: true,
       stringifyObjects: true,
       charset: 'utf8mb4',
+      multipleStatements: true,
+      // None is ever prepared, and room for the default of 16,000 is made with every connection: 0.4 ms
+      // of an idle tick, and memory that grew by 60 MB in a hundred of them.
+      maxPreparedStatements: 1,
     });
     // Without a listener, a connection that breaks between statements would end the process; the
     // next statement reports it.

@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { SchemaChangedError } from '../errors.ts';
 import { BEAD_COLUMNS, BEAD_EXPRESSIONS } from './bead.ts';
 import { IS_JOURNALED_SQL } from './journal.ts';
+import { STATE_SQL } from './last-rows.ts';
 import { NEWEST_KEY_SQL, OLDEST_KEY_SQL } from './outbox.ts';
 import { checkMigrations, migrationsSql } from './migrations.ts';
 import type { Changed } from './record.ts';
 import { refuseVersions, type Schema } from './schema.ts';
-import type { Row } from './session.ts';
+import type { Row, Statement } from './session.ts';
 import { STEP_KEY } from './step.ts';
 
 /** The statements on bd's tables that depend on what the schema offers. */
@@ -21,8 +22,13 @@ export interface Statements {
   ready: string | undefined;
   /** Which of some beads have a parent that is deferred. */
   childrenOfDeferred: string;
-  /** One bead with all its columns and its lease, and with what else a write of it depends on. */
+  /** One bead with all its columns, the server's time, and whether bd has migrated the database. */
   read: string;
+  /**
+   * The same with its lease and with all else that a write of it depends on, as statements for one round
+   * trip, whose answers {@link oneRow} puts together: a query with as many parts costs twice as much.
+   */
+  readToWrite: (id: string) => readonly Statement[];
   /** Writes what a transition changed; its values are {@link updateValues}. */
   update: string;
   /** Ends a claim's lease. */
@@ -31,7 +37,7 @@ export interface Statements {
   add: string;
 }
 
-/** Names in the answer of {@link Statements.read} that are not columns of `issues`. */
+/** Names in the answers of {@link Statements.read} and `readToWrite` that are not columns of `issues`. */
 const READ_ALIASES: ReadonlySet<string> = new Set([
   'step',
   'notes_bytes',
@@ -45,6 +51,12 @@ const READ_ALIASES: ReadonlySet<string> = new Set([
   'is_journaled',
   'has_versions',
 ]);
+
+/** Puts the answers to {@link Statements.readToWrite} together; `undefined` when there is no such bead. */
+export function oneRow(answers: readonly (readonly Row[])[]): Row | undefined {
+  if (answers[0]?.[0] === undefined) return undefined;
+  return Object.assign({}, ...answers.map(([row]) => row));
+}
 
 /**
  * @param row an answer to {@link Statements.read}.
@@ -66,13 +78,21 @@ export function statementsFor(schema: Schema): Statements {
   const lease = hasLeases
     ? 'lease_expires_at, heartbeat_at, granted_node AS lease_granted_node'
     : 'NULL AS lease_expires_at, NULL AS heartbeat_at';
+  const read = `
+    SELECT issues.*, ${BEAD_EXPRESSIONS}, NULL AS lease_expires_at, NULL AS heartbeat_at,
+           UTC_TIMESTAMP(6) AS server_time, ${migrationsSql(schema)} AS migrations
+      FROM issues WHERE issues.id = ?`;
+  const facts = `
+    SELECT ${NEWEST_KEY_SQL} AS newest_key,
+           ${hasJournal ? IS_JOURNALED_SQL : '0'} AS is_journaled,
+           ${hasVersions ? 'EXISTS (SELECT 1 FROM issue_versions)' : '0'} AS has_versions`;
   const bead = `${BEAD_COLUMNS.map((column) => `issues.${column}`).join(', ')}, ${BEAD_EXPRESSIONS}, ${lease}`;
   return {
     // One row even when there is no bead, so that one round trip tells of the outbox, too.
     look: `
-      SELECT server_time, oldest_unsent, migrations, ${bead},
+      SELECT server_time, state, oldest_unsent, migrations, ${bead},
              ${hasIsBlocked ? 'issues.is_blocked' : 'NULL'} AS is_blocked
-        FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${OLDEST_KEY_SQL} AS oldest_unsent,
+        FROM (SELECT UTC_TIMESTAMP(6) AS server_time, ${STATE_SQL} AS state, ${OLDEST_KEY_SQL} AS oldest_unsent,
                      ${migrationsSql(schema)} AS migrations) tick
         LEFT JOIN issues ON assignee = ? AND status IN ('open', 'in_progress')
         ${withLease}
@@ -82,13 +102,12 @@ export function statementsFor(schema: Schema): Statements {
       SELECT d.issue_id AS id
         FROM dependencies d JOIN issues parent ON parent.id = d.${dependsOn}
        WHERE d.type = 'parent-child' AND d.issue_id IN (?) AND parent.defer_until > UTC_TIMESTAMP()`,
-    read: `
-      SELECT issues.*, ${BEAD_EXPRESSIONS}, ${lease},
-             UTC_TIMESTAMP(6) AS server_time, ${NEWEST_KEY_SQL} AS newest_key,
-             ${migrationsSql(schema)} AS migrations,
-             ${hasJournal ? IS_JOURNALED_SQL : '0'} AS is_journaled,
-             ${hasVersions ? 'EXISTS (SELECT 1 FROM issue_versions)' : '0'} AS has_versions
-        FROM issues ${withLease} WHERE issues.id = ?`,
+    read,
+    readToWrite: (id) => [
+      [read, [id]],
+      [facts],
+      ...(hasLeases ? [[`SELECT ${lease} FROM leases WHERE issue_id = ?`, [id]] as const] : []),
+    ],
     update: updateSql(schema),
     deleteLease: 'DELETE FROM leases WHERE issue_id = ?',
     add: schema.hasEventsInHistory

@@ -47,6 +47,11 @@ export interface Transition {
   token: string;
   /** Who bd says it was. */
   actor: string;
+  /**
+   * Name of a lock that the server holds from here to the end of the tick, which tells other ticks that
+   * the claimer lives.
+   */
+  lock?: string;
   /** Message of the Dolt commit, for example `dispatch: claim code-a1`. */
   message: string;
   /** Pure; called again, with the row as it then is, when another writer was faster. */

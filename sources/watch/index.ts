@@ -18,25 +18,29 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => 
 const { database, K_SINK, PAUSED } = settings;
 const about = { database: database.database, host: database.host, paused: PAUSED };
 log.info(about, `watch starts; wake-ups go to ${K_SINK}`);
-if (PAUSED) {
-  // To end would be to be started again.
-  while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
-} else {
-  await watch({
-    database: new BeadsDatabase(database, settings.AGENT_ASSIGNEE, log),
-    sink: new Sink(K_SINK),
-    newEnvelope: () =>
-      envelopeFrom({
-        project: settings.source,
-        function: 'watch',
-        traceparent: traceOf(undefined),
-        extensions: settings.eventExtensions,
-      }),
-    policy: policyOf(settings),
-    reapAfterMinutes: settings.REAP_AFTER_MINUTES,
-    asksForJobs: settings.AGENT_SERVICE_URL !== undefined,
-    log,
-    signal: stop.signal,
-  });
+void run();
+
+async function run(): Promise<void> {
+  if (PAUSED) {
+    // To end would be to be started again.
+    while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
+  } else {
+    await watch({
+      database: new BeadsDatabase(database, settings.AGENT_ASSIGNEE, log),
+      sink: new Sink(K_SINK),
+      newEnvelope: () =>
+        envelopeFrom({
+          project: settings.source,
+          function: 'watch',
+          traceparent: traceOf(undefined),
+          extensions: settings.eventExtensions,
+        }),
+      policy: policyOf(settings),
+      reapAfterMinutes: settings.REAP_AFTER_MINUTES,
+      asksForJobs: settings.AGENT_SERVICE_URL !== undefined,
+      log,
+      signal: stop.signal,
+    });
+  }
+  process.exit(0);
 }
-process.exit(0);

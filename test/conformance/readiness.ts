@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { decide } from '../../functions/dispatch/decide.ts';
 import { DEFAULT_POLICY } from '../world/scene.ts';

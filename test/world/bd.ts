@@ -91,18 +91,19 @@ export class BdWorkspace {
 
   /** The same as somebody else. */
   async bdAs(actor: string, ...args: string[]): Promise<string> {
-    const { stdout } = await run(this.#binary.path, args, this.#options(actor));
+    const { stdout } = await run(this.#binary.path, args, this.options(actor));
     return stdout;
   }
 
   /** What a command prints, even when it ends with a code that tells of a finding. */
   async said(...args: string[]): Promise<string> {
     return await new Promise((resolve) => {
-      execFile(this.#binary.path, args, this.#options('person'), (_, stdout) => resolve(stdout));
+      execFile(this.#binary.path, args, this.options('person'), (_, stdout) => resolve(stdout));
     });
   }
 
-  #options(actor: string) {
+  /** Where and with what environment a command of one person runs. */
+  options(actor: string) {
     // The usage statistics of newer versions are not for runs like this.
     const quiet = { BD_DISABLE_METRICS: '1', HOME: join(this.folder, 'home') };
     const env = { ...process.env, ...quiet, BEADS_ACTOR: actor, ...this.#environment };

@@ -8,7 +8,18 @@ const ROOT = join(import.meta.dirname, '../..');
 export type FunctionName = 'dispatch' | 'reap' | 'notify' | 'audit-log';
 
 /** The built file of a program, as the image runs it. */
-export const programFile = (name: string) => join(ROOT, 'dist', `${name}.mjs`);
+export const programFile = (name: string) => join(ROOT, 'dist', `${name}.cjs`);
+
+/** How a program is run, as the image does it. */
+export function programCommand(name: string): {
+  command: readonly string[];
+  environment: Readonly<Record<string, string>>;
+} {
+  return {
+    command: [process.execPath, programFile(name)],
+    environment: { NODE_COMPILE_CACHE: join(ROOT, 'dist/.compile-cache') },
+  };
+}
 
 /** A built function in a process of its own, under the functions-framework. */
 export class FunctionProcess {
@@ -33,10 +44,10 @@ export class FunctionProcess {
     const port = await freePort();
     // Only outside of production the framework says that it listens.
     const about = { PATH: process.env['PATH'], PORT: String(port), NODE_ENV: 'test' };
-    const env = { ...about, ...settings };
-    const started = await WorldProcess.start(process.execPath, [programFile(name)], /URL: http/, {
-      env,
-    });
+    const { command, environment } = programCommand(name);
+    const [file = '', ...args] = command;
+    const env = { ...about, ...environment, ...settings };
+    const started = await WorldProcess.start(file, args, /URL: http/, { env });
     return new FunctionProcess(name, `http://127.0.0.1:${port}`, started);
   }
 
