@@ -1,0 +1,51 @@
+import { styleText } from 'node:util';
+
+import { describeMachine } from './kernel.ts';
+import { measureDispatch } from './measures/dispatch.ts';
+import { measureIdle } from './measures/idle.ts';
+import { measureScale } from './measures/scale.ts';
+import { measureSize } from './measures/size.ts';
+import { measureStart } from './measures/start.ts';
+import { word, writePage } from './page.ts';
+import type { Row } from './row.ts';
+import { BenchWorld } from './world.ts';
+
+/**
+ * `make bench`: each figure side by side with what it is compared to, in one run, interleaved. Names of
+ * measurements as arguments run those alone, and write nothing.
+ */
+const MEASURES: Readonly<Record<string, (world: BenchWorld) => Promise<Row[]> | Row[]>> = {
+  size: measureSize,
+  start: measureStart,
+  idle: measureIdle,
+  dispatch: measureDispatch,
+  scale: measureScale,
+};
+
+const chosen = process.argv.slice(2);
+const world = await BenchWorld.start();
+const { bd } = world;
+const tools = `Node ${process.versions.node}, ${bd === undefined ? 'no bd' : `bd ${bd.version}`}`;
+const machine = `${describeMachine()}; ${tools}; measured on ${new Date().toISOString().slice(0, 10)}.`;
+console.log(`${machine}\nMedian and middle half of each; ratios are of runs side by side.\n`);
+const rows: Row[] = [];
+try {
+  for (const [name, measure] of Object.entries(MEASURES)) {
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    for (const row of await measure(world)) {
+      rows.push(row);
+      print(row);
+    }
+  }
+} finally {
+  await world.stop();
+}
+if (chosen.length === 0) await writePage(rows, machine);
+
+function print({ what, ours, against, result, goal, isMet }: Row): void {
+  const colour = isMet === undefined ? 'yellow' : isMet ? 'green' : 'red';
+  console.log(styleText('bold', what));
+  console.log(`  ${ours}`);
+  console.log(`  ${against}`);
+  console.log(`  ${result}   ${goal} ${styleText(colour, word(isMet))}\n`);
+}
