@@ -256,9 +256,11 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
       if (candidate === undefined) throw new Error('nothing is open');
       const wanted = claim(candidate.bead, 1);
       expect(await beads.claim(wanted)).toMatchObject({ done: true });
+      const held = { bead: candidate.bead, token: wanted.token, attempt: 1, rests: 1 };
+      // What is read back is what is there now, and not at some moment since the claim.
+      expect(await beads.obstacleToPost(held)).toBe(undefined);
       await scene.tracker.sql("UPDATE issues SET assignee = 'someone' WHERE id = 'code-a1'");
       await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd: update')");
-      const held = { bead: candidate.bead, token: wanted.token, attempt: 1, rests: 1 };
       expect(await beads.obstacleToPost(held)).toBe(
         'it was assigned to someone while it was being claimed',
       );

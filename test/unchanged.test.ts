@@ -67,14 +67,14 @@ describe('a look in a warm process', () => {
     const writer = await connectTo(scene.settings.port, scene.settings.database);
     const reader = await connectTo(scene.settings.port, scene.settings.database);
     const titles = new Map<string, Set<string>>();
-    let isDone = false;
+    const done = new AbortController();
     const writing = (async () => {
       for (let title = 0; title < 300; title += 1) {
         await writer.query("UPDATE issues SET title = ? WHERE id = 'code-busy'", [title]);
       }
-      isDone = true;
+      done.abort();
     })();
-    while (!isDone) {
+    while (!done.signal.aborted) {
       const [rows] = await reader.query<RowDataPacket[]>(
         `SELECT state, title FROM (SELECT ${STATE_SQL} AS state) tick
            LEFT JOIN issues ON id = 'code-busy'`,
