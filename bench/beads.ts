@@ -19,8 +19,9 @@ export interface Population {
 
 /** Of the beads that nobody dispatches, as in a project of some years. */
 const CLOSED = 0.8;
-/** Every twentieth of those was the agent's. */
+/** Every twentieth of those was the agent's, and as many of another one that has nothing left to do. */
 const AGENTS = 0.05;
+export const IDLE_AGENT = 'robot';
 const PEOPLE = ['ann', 'ben', 'cleo', 'dan', ''];
 /** A description as people write them. */
 const DESCRIPTION = 'What it is about, what was tried and where to look. '.repeat(8);
@@ -47,6 +48,13 @@ export async function addBeads(
     const waiting = pairs.slice(from, from + BATCH).map(([, id]) => id);
     await tracker.sql('UPDATE issues SET is_blocked = 1 WHERE id IN (?)', [waiting]);
   }
+  // Each was created on some day of the last year.
+  await tracker.sql(
+    `INSERT INTO events (id, issue_id, event_type, actor, old_value, new_value, created_at)
+     SELECT UUID(), id, 'created', 'ann', '', '', NOW() - INTERVAL FLOOR(2 + RAND() * 363) DAY
+       FROM issues WHERE id LIKE ?`,
+    [`code-o${mark}%`],
+  );
   await tracker.sql("CALL DOLT_COMMIT('-Am', 'beads')");
 }
 
@@ -86,6 +94,7 @@ function other(id: string, index: number): string[] {
   // 617 and 1000 have no factor in common: any part of the beads is mixed like the whole.
   const part = ((index * 617) % 1000) / 1000;
   if (part < CLOSED * AGENTS) return row(id, 'closed', 'agent', index % 5);
+  if (part < CLOSED * AGENTS * 2) return row(id, 'closed', IDLE_AGENT, index % 5);
   const status = part < CLOSED ? 'closed' : part < 0.97 ? 'open' : 'in_progress';
   return row(id, status, PEOPLE[index % PEOPLE.length] ?? '', index % 5);
 }

@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { describeMachine } from './kernel.ts';
 import { measureDispatch } from './measures/dispatch.ts';
 import { measureIdle } from './measures/idle.ts';
+import { measureLoad } from './measures/load.ts';
 import { measureScale } from './measures/scale.ts';
 import { measureSize } from './measures/size.ts';
 import { measureStart } from './measures/start.ts';
@@ -20,6 +21,7 @@ const MEASURES: Readonly<Record<string, (world: BenchWorld) => Promise<Row[]> | 
   idle: measureIdle,
   dispatch: measureDispatch,
   scale: measureScale,
+  load: measureLoad,
 };
 
 const chosen = process.argv.slice(2);

@@ -7,22 +7,28 @@ const kept = new Agent({ keepAlive: true });
 /**
  * Sends one tick to a function.
  * @param agent for connections; kept ones by default.
- * @throws when there is no answer, or another one than 204.
+ * @returns the HTTP status of the answer.
+ * @throws when there is no answer.
  */
-export async function tick(url: string, agent: Agent | false = kept): Promise<void> {
+export async function send(url: string, agent: Agent | false = kept): Promise<number> {
   const headers = {
     'ce-specversion': '1.0',
     'ce-type': 'dev.knative.sources.ping',
     'ce-source': '/apis/v1/namespaces/beads/pingsources/dispatch',
     'ce-id': randomUUID(),
   };
-  await new Promise<void>((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', headers, agent }, (response) => {
       response.resume().once('end', () => {
-        if (response.statusCode === 204) resolve();
-        else reject(new Error(`${url} answered ${response.statusCode}`));
+        resolve(response.statusCode ?? 0);
       });
     });
     sent.once('error', reject).end();
   });
+}
+
+/** The same. @throws when the answer is not 204, too. */
+export async function tick(url: string, agent: Agent | false = kept): Promise<void> {
+  const status = await send(url, agent);
+  if (status !== 204) throw new Error(`${url} answered ${status}`);
 }

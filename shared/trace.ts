@@ -9,6 +9,7 @@ const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]
  */
 export function traceOf(incoming: unknown): string {
   const match = typeof incoming === 'string' ? TRACEPARENT.exec(incoming) : null;
-  const traceId = match?.[1] ?? randomBytes(16).toString('hex');
-  return `00-${traceId}-${randomBytes(8).toString('hex')}-${match?.[2] ?? '01'}`;
+  const random = randomBytes(24).toString('hex');
+  const traceId = match?.[1] ?? random.slice(0, 32);
+  return `00-${traceId}-${random.slice(32)}-${match?.[2] ?? '01'}`;
 }

@@ -150,6 +150,10 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.typesOf('code-bad')).toEqual(['dispatch.claimed.v1', 'dispatch.failed.v1']);
 
     expect(await scene.dispatch()).toMatchObject({ eligible: 0, left: 1 });
+    // Also when somebody removes what we keep in its metadata.
+    await scene.tracker.update('code-bad', { metadata: '{}' });
+    await scene.tracker.update('code-bad', { title: 'Another' });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 0, left: 1 });
     await scene.tracker.ageHistory('code-bad', 3);
     expect(await scene.dispatch()).toMatchObject({ eligible: 1, failed: 1 });
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 2, httpStatus: 500 });

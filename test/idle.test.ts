@@ -23,14 +23,27 @@ describe.each<FunctionName>(['dispatch', 'reap'])('an idle tick of %s', (name) =
     await scene.close();
   });
 
+  it('finds its connection broken, and opens another', async () => {
+    expect(await started.tick()).toBe(204);
+    proxy.breakConnections();
+    expect(await started.tick()).toBe(204);
+    expect(await started.tick()).toBe(204);
+    expect(proxy.connections).toBe(2);
+    expect(started.log.filter(({ level }) => level !== 'info')).toEqual([]);
+  });
+
   it('is one query in a warm process and two in a fresh one, and nothing else at all', async () => {
     const hash = async () => await scene.tracker.sql('SELECT dolt_hashof_db() AS hash');
     const before = await hash();
     expect(await started.tick()).toBe(204);
-    expect(proxy.statements.map(kindOf)).toEqual(['SELECT', 'SELECT']);
+    // The schema; and the beads and the outbox, in one packet.
+    expect(proxy.statements.map(kindOf)).toEqual(['SELECT', 'START']);
     proxy.statements.length = 0;
     expect(await started.tick()).toBe(204);
-    expect(proxy.statements.map(kindOf)).toEqual(['SELECT']);
+    expect(proxy.statements).toEqual([
+      expect.stringMatching(/^SELECT dolt_hashof_db\(\) AS state/),
+    ]);
+    expect(proxy.connections).toBe(1);
 
     expect(await hash()).toEqual(before);
     expect((await scene.tracker.log(1))[0]?.message).toBe('bd: create code-done');

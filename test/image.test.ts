@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { programFile } from './world/function.ts';
+import { programCommand, programFile } from './world/function.ts';
 import { buildOverlay, objectsIn, OVERLAYS } from './world/manifests.ts';
 import { freePort, WorldProcess } from './world/process.ts';
 import { Scene } from './world/scene.ts';
@@ -31,6 +31,8 @@ describe('the Containerfile', () => {
     expect(containerfile).toContain(`USER ${USER}:${USER}`);
     expect(containerfile).toContain('COPY --from=build /src/dist/*.cjs ./');
     expect(containerfile).toContain('NODE_COMPILE_CACHE=/app/.compile-cache');
+    const { NODE_OPTIONS } = programCommand('dispatch').environment;
+    expect(containerfile).toContain(`NODE_OPTIONS=${NODE_OPTIONS}`);
     for (const name of built) expect(containerfile).toContain(name);
   });
 });

@@ -17,7 +17,10 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/information_schema/, 'probe'],
   [/^SELECT dolt_hashof_db/, 'unchanged?'],
   [/^SELECT issues\.\*/, 'read'],
-  [/FROM \(SELECT UTC_TIMESTAMP/, 'look'],
+  [/^SELECT UTC_TIMESTAMP\(6\) AS server_time, dolt_hashof_db/, 'tick'],
+  [/status IN \('open', 'in_progress'\)/, 'beads'],
+  [/foreign_key_checks = 0/, 'id stays'],
+  [/foreign_key_checks = 1/, 'checks on'],
   [/parent\.defer_until/, 'deferred parents'],
   [/FROM ready_issues/, 'ready view'],
   [/FROM events WHERE issue_id IN/, 'failures of the beads'],
@@ -62,12 +65,12 @@ describe('a dispatched bead', () => {
       // Only in a warm process: has anything changed since the last look?
       'unchanged?',
       // What is there, and why it should wait: two round trips for any number of beads.
-      'look',
-      `deferred parents, failures of the beads, misses of all beads${view}`,
+      'begin, tick, beads, end',
+      `deferred parents, misses of all beads${view}`,
       // The snapshot that is decided on. Nothing else can be asked before the decision is known.
       `lock that tells of a live claimer, ${read}`,
       // Apart from the commit, because Dolt goes on after a statement that failed.
-      'bead, event row, outbox, add',
+      'id stays, bead, checks on, event row, outbox, add',
       'commit in Dolt',
       // Not with the one before: it would keep what a failed Dolt commit leaves behind.
       'end',
@@ -75,7 +78,7 @@ describe('a dispatched bead', () => {
       'intent',
       'read',
       read,
-      'bead, event row, outbox, intent done, add',
+      'id stays, bead, checks on, event row, outbox, intent done, add',
       'commit in Dolt',
       'end',
     ]);

@@ -1,7 +1,7 @@
 import type { RowDataPacket } from 'mysql2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { STATE_SQL } from '../shared/beads/last-rows.ts';
+import { STATE_SQL } from '../shared/beads/last-seen.ts';
 import { BeadsDatabase } from '../shared/beads/beads.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
 import { connectTo } from './world/database.ts';

@@ -1,5 +1,5 @@
 import type { FunctionProcess } from '../../test/world/function.ts';
-import { addBeads, type Population } from '../beads.ts';
+import { addBeads, IDLE_AGENT, type Population } from '../beads.ts';
 import { tick } from '../client.ts';
 import { atMost, show, type Row } from '../row.ts';
 import { interleave, ratiosOf, spreadOf, timed, wallOf } from '../sampling.ts';
@@ -9,8 +9,8 @@ const FEW: Population = { eligible: 40, others: 60, dependencies: 5 };
 const MANY: Population = { eligible: 200, others: 99_800, dependencies: 5_000 };
 const ROUNDS = { warmUps: 3, rounds: 30 };
 const IDLE_ROUNDS = { warmUps: 30, rounds: 200 };
-/** Nothing changes the database between two ticks of this one. */
-const NOBODY = { AGENT_ASSIGNEE: 'nobody' };
+/** It has closed thousands of beads, and none is left. */
+const IDLE = { AGENT_ASSIGNEE: IDLE_AGENT };
 const ONE_A_TICK = { MAX_DISPATCHES_PER_TICK: '1', MAX_ATTEMPTS: '1000' };
 
 /** What a thousand times as many beads cost. */
@@ -23,8 +23,8 @@ export async function measureScale(world: BenchWorld): Promise<Row[]> {
   const extra = spreadOf(extraMs);
 
   const [idleFew, idleMany] = [
-    await world.start('dispatch', few, NOBODY),
-    await world.start('dispatch', many, NOBODY),
+    await world.start('dispatch', few, IDLE),
+    await world.start('dispatch', many, IDLE),
   ];
   const idle = await interleave(
     {

@@ -53,7 +53,8 @@ export interface RelayParts {
 export class Relay {
   readonly #parts: RelayParts;
   #outbox: OutboxOfRelay | undefined;
-  #working: Promise<void> = Promise.resolve();
+  /** `undefined` as long as there is nothing to send. */
+  #working: Promise<void> | undefined;
   #isWanted = false;
   /** The tick has ended: nothing more will come. */
   readonly #settling = new AbortController();
@@ -82,7 +83,8 @@ export class Relay {
       return;
     }
     this.#isWanted = true;
-    this.#working = this.#working.then(() => this.#gather()).then(() => this.#work(sink));
+    const before = this.#working ?? Promise.resolve();
+    this.#working = before.then(() => this.#gather()).then(() => this.#work(sink));
   }
 
   /** Sends one event that is in no outbox, since there may be no database; logs it if that fails. */
@@ -94,6 +96,7 @@ export class Relay {
 
   /** Waits, for a while, until all is sent, and lets the connection go. */
   async settle(): Promise<void> {
+    if (this.#working === undefined) return;
     this.#settling.abort();
     this.#deadline = performance.now() + SETTLE_TIMEOUT_MS;
     const done = new AbortController();

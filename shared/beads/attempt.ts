@@ -9,7 +9,7 @@ import { outboxKeys } from './outbox.ts';
 import { record } from './record.ts';
 import type { Schema } from './schema.ts';
 import { DuplicateKeyError, type Row, type Session, type Statement } from './session.ts';
-import { checkRow, oneRow, statementsFor, updateValues } from './statements.ts';
+import { checkRow, oneRow, statementsFor, updateValues, withoutForeignKeys } from './statements.ts';
 import { formatStep } from './step.ts';
 import { fromSqlTime } from './time.ts';
 import type { Outcome, Transition, Verdict } from './transition.ts';
@@ -78,7 +78,9 @@ export class Attempt {
     const step = formatStep({ name, token, ...(about === undefined ? {} : { about }) });
     const isClaim = changes.some(({ to }) => to === 'in_progress');
     const update = { ...after, step, isClaim };
-    const writes: Statement[] = [[statements.update, updateValues(schema, beadId, update)]];
+    const writes: Statement[] = [
+      ...withoutForeignKeys([statements.update, updateValues(schema, beadId, update)]),
+    ];
     const endsClaim = changes.some(({ to }) => to !== undefined);
     if (bead.lease !== undefined && endsClaim) writes.push([statements.deleteLease, [beadId]]);
     const newestKey = row['newest_key'];

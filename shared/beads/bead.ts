@@ -30,6 +30,7 @@ const row = z.object({
   notes: z.string(),
   updated_at: instant,
   defer_until: instant.nullable(),
+  started_at: instant.nullable(),
   pinned: flag,
   ephemeral: flag,
   is_template: flag,
@@ -66,6 +67,8 @@ export interface Bead {
   template: boolean;
   /** What these functions last did to the bead, and under which token. */
   step: Step | undefined;
+  /** Somebody began with it once: one that has no step and never started cannot have failed either. */
+  wasTried: boolean;
   /** Something that is not ours stands where the token must go, so that the bead cannot be claimed. */
   hasForeignMetadata: boolean;
   notesBytes: number;
@@ -113,7 +116,8 @@ export function parseBead(raw: Row): ParsedBead {
     );
     return { ok: false, id: String(raw['id']), problem: problems.join('; ') };
   }
-  const { issue_type, assignee, acceptance_criteria, updated_at, defer_until } = parsed.data;
+  const { issue_type, assignee, acceptance_criteria, updated_at, defer_until, started_at } =
+    parsed.data;
   const { is_template, step, notes_bytes, metadata_type } = parsed.data;
   const { id, title, status, priority, notes, pinned, ephemeral } = parsed.data;
   const { lease_expires_at: expiresAt, heartbeat_at: heartbeatAt } = parsed.data;
@@ -133,6 +137,7 @@ export function parseBead(raw: Row): ParsedBead {
       ephemeral,
       template: is_template,
       step: parseStep(step),
+      wasTried: step !== null || started_at !== null,
       hasForeignMetadata:
         (metadata_type !== null && metadata_type !== 'OBJECT') ||
         (step !== null && parseStep(step) === undefined),

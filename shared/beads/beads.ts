@@ -12,11 +12,12 @@ import {
   withdrawIntent,
   type ClaimEvidence,
 } from './intent.ts';
-import { LastRows } from './last-rows.ts';
+import { LastSeen } from './last-seen.ts';
 import { look, type Look } from './look.ts';
 import { Outbox } from './outbox.ts';
 import { describeSchema } from './schema.ts';
 import { Session } from './session.ts';
+import { SpareSession } from './spare-session.ts';
 import { checkRow, statementsFor } from './statements.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
 import type { Claim } from './transitions.ts';
@@ -33,12 +34,14 @@ export class BeadsDatabase {
   readonly #settings: DatabaseSettings;
   readonly #sentinel: string;
   readonly #schema: CurrentSchema;
-  readonly #lastLook = new LastRows();
+  readonly #lastSeen = new LastSeen();
+  readonly #sessions: SpareSession;
 
   /** @param log told what the schema offers. */
   constructor(settings: DatabaseSettings, sentinel: string, log?: Pick<Logger, 'info'>) {
     this.#settings = settings;
     this.#sentinel = sentinel;
+    this.#sessions = new SpareSession(settings);
     this.#schema = new CurrentSchema((schema) => {
       const { migration } = schema;
       log?.info({ migration, offers: describeSchema(schema) }, "bd's schema");
@@ -46,17 +49,17 @@ export class BeadsDatabase {
   }
 
   /**
-   * Opens a connection for the time of `work`.
+   * Hands out a connection for the time of `work`.
    *
    * @param envelope what the outbox keeps of each event.
    * @throws {DatabaseUnreachableError | DatabaseAccessDeniedError | DatabaseSchemaError}
    */
   async use<T>(envelope: Envelope, work: (beads: Beads) => Promise<T>): Promise<T> {
-    const session = await Session.open(this.#settings);
+    const session = await this.#sessions.take();
     try {
-      return await work(new Beads(session, this.#schema, this.#sentinel, envelope, this.#lastLook));
+      return await work(new Beads(session, this.#schema, this.#sentinel, envelope, this.#lastSeen));
     } finally {
-      session.close();
+      this.#sessions.giveBack(session);
     }
   }
 
@@ -75,20 +78,20 @@ export class Beads {
   readonly #schema: CurrentSchema;
   readonly #sentinel: string;
   readonly #envelope: Envelope;
-  readonly #lastLook: LastRows;
+  readonly #lastSeen: LastSeen;
 
   constructor(
     session: Session,
     schema: CurrentSchema,
     sentinel: string,
     envelope: Envelope,
-    lastLook: LastRows,
+    lastSeen: LastSeen,
   ) {
     this.#session = session;
     this.#schema = schema;
     this.#sentinel = sentinel;
     this.#envelope = envelope;
-    this.#lastLook = lastLook;
+    this.#lastSeen = lastSeen;
   }
 
   /** The one read of a tick. */
@@ -96,7 +99,7 @@ export class Beads {
     const once = async () =>
       await this.#schema.use(
         this.#session,
-        async (schema) => await look(this.#session, schema, this.#sentinel, this.#lastLook),
+        async (schema) => await look(this.#session, schema, this.#sentinel, this.#lastSeen),
       );
     try {
       return await once();
@@ -116,7 +119,7 @@ export class Beads {
 
   /** The one write. */
   async transition(wanted: Transition): Promise<Outcome> {
-    this.#lastLook.forget();
+    this.#lastSeen.forget();
     return await transition(this.#session, this.#schema, this.#envelope, wanted);
   }
 

@@ -9,7 +9,7 @@ import {
   type Failures,
   type Misses,
 } from './history.ts';
-import type { LastRows } from './last-rows.ts';
+import type { LastSeen, Seen } from './last-seen.ts';
 import { recordedAt } from './outbox.ts';
 import { checkMigrations } from './migrations.ts';
 import type { Schema } from './schema.ts';
@@ -61,12 +61,13 @@ export async function look(
   session: Session,
   schema: Schema,
   sentinel: string,
-  last: LastRows,
+  last: LastSeen,
 ): Promise<Look> {
-  const answer = await last.read(session, statementsFor(schema).look, [sentinel]);
-  checkMigrations(answer[0]?.['migrations'], schema, session.describe());
-  const unsent = answer[0]?.['oldest_unsent'];
-  const rows = answer.filter(({ id }) => id !== null);
+  const { tick, beads: rows } = await last.read(session, async () =>
+    read(session, schema, sentinel),
+  );
+  checkMigrations(tick['migrations'], schema, session.describe());
+  const unsent = tick['oldest_unsent'];
   const beads: Bead[] = [];
   const bad: BadRow[] = [];
   for (const row of rows) {
@@ -83,7 +84,7 @@ export async function look(
     return notesBytes + NOTES_ROOM_BYTES > schema.textBytes ? 'notes-full' : undefined;
   };
   return {
-    now: fromSqlTime(String(answer[0]?.['server_time'])) ?? new Date(Number.NaN),
+    now: fromSqlTime(String(tick['server_time'])) ?? new Date(Number.NaN),
     unsentSince: unsent === null || unsent === undefined ? undefined : recordedAt(String(unsent)),
     open: open.map((bead) => ({
       bead,
@@ -94,6 +95,17 @@ export async function look(
     inProgress: beads.filter(({ status }) => status === 'in_progress'),
     bad,
   };
+}
+
+async function read(session: Session, schema: Schema, sentinel: string): Promise<Seen> {
+  const { tick, beads } = statementsFor(schema);
+  const [, [seen = {}] = [], rows = []] = await session.batch([
+    ['START TRANSACTION'],
+    [tick],
+    [beads, [sentinel]],
+    ['COMMIT'],
+  ]);
+  return { tick: seen, beads: rows };
 }
 
 /** What the rows of open beads do not tell. */
@@ -119,12 +131,15 @@ async function readHistory(
   }
   const ids = open.map(({ id }) => id);
   const statements = statementsFor(schema);
-  const [deferred = [], failures = [], misses = [], ready] = await session.batch([
+  const tried = open.filter(({ wasTried }) => wasTried).map(({ id }) => id);
+  const [deferred = [], misses = [], ...rest] = await session.batch([
     [statements.childrenOfDeferred, [ids]],
-    failuresStatement(ids),
     MISSES_STATEMENT,
+    ...(tried.length === 0 ? [] : [failuresStatement(tried)]),
     ...(statements.ready === undefined ? [] : [[statements.ready, [ids]] as const]),
   ]);
+  const failures = tried.length === 0 ? [] : (rest.shift() ?? []);
+  const [ready] = rest;
   return {
     deferred: idsIn(deferred),
     ready: ready && idsIn(ready),

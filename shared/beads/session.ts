@@ -17,6 +17,8 @@ import { oneLine } from './notes.ts';
 
 /** A server in the same cluster answers in milliseconds; ten seconds mean that it is not there. */
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that vanished without a word is noticed ten seconds after this, when nobody asks it anything. */
+const KEEP_ALIVE_AFTER_MS = 30_000;
 /** The slowest statement known takes 0.7 s, on 100,000 beads; past this the server hangs. */
 const STATEMENT_TIMEOUT_MS = 15_000;
 
@@ -27,6 +29,8 @@ type Value = string | number | null | readonly string[];
 /** One statement and the values of its placeholders. */
 export type Statement = readonly [sql: string, values?: readonly Value[]];
 
+/** What leaves nothing on a connection, as long as it goes well. */
+const QUESTION = /^\s*(?:SELECT|START TRANSACTION|COMMIT)\b/;
 const GET_LOCK_SQL = 'SELECT GET_LOCK(?, 0)';
 
 /** Another transaction committed first (1213), or waited too long (1205): try again from the start. */
@@ -44,10 +48,11 @@ export class Session {
   #connection: Connection;
   /** Names of the server's locks that this session holds. */
   readonly #locks = new Set<string>();
+  #isUnused = true;
 
   private constructor(settings: DatabaseSettings, connection: Connection) {
     this.#settings = settings;
-    this.#connection = connection;
+    this.#connection = this.#watched(connection);
   }
 
   /**
@@ -61,6 +66,7 @@ export class Session {
 
   /** Runs one parametrised statement; an array stands for the values of an `IN (?)`. */
   async query(sql: string, values: readonly Value[] = []): Promise<Row[]> {
+    this.#note(sql);
     try {
       const [result] = await this.#connection.query<RowDataPacket[]>({
         sql,
@@ -69,6 +75,7 @@ export class Session {
       });
       return Array.isArray(result) ? result : [];
     } catch (error) {
+      this.#isUnused = false;
       const translated = translate(error, this.#settings);
       // A statement that timed out stays at the head of the connection's queue for ever, and the next
       // would wait behind it; on a destroyed connection it fails at once.
@@ -84,6 +91,7 @@ export class Session {
    * @returns the rows of each.
    */
   async batch(statements: readonly Statement[]): Promise<Row[][]> {
+    for (const [text] of statements) this.#note(text);
     const sql = statements.map(([text]) => text).join(';\n');
     const values = statements.flatMap(([, given = []]) => [...given]);
     try {
@@ -94,6 +102,7 @@ export class Session {
       });
       return results.map((result) => (Array.isArray(result) ? result : []));
     } catch (error) {
+      this.#isUnused = false;
       this.#connection.destroy();
       const translated = translate(error, this.#settings);
       if (!(translated instanceof DatabaseUnreachableError)) await this.reconnect();
@@ -127,13 +136,32 @@ export class Session {
   /** Replaces a connection that broke; what it had not committed is gone with it. */
   async reconnect(): Promise<void> {
     this.#connection.destroy();
-    this.#connection = await connect(this.#settings);
+    this.#connection = this.#watched(await connect(this.#settings));
     for (const name of this.#locks) await this.query(GET_LOCK_SQL, [name]);
   }
 
   /** Lets the connection go; a broken one is dropped without a word. */
   close(): void {
     this.#connection.destroy();
+  }
+
+  /**
+   * Whether it is as good as a new one: it stands, and nothing but questions went over it, no lock, no
+   * transaction and no statement that failed.
+   */
+  get isUnused(): boolean {
+    return this.#isUnused;
+  }
+
+  #note(sql: string): void {
+    if (!QUESTION.test(sql) || sql.includes('GET_LOCK')) this.#isUnused = false;
+  }
+
+  /** Without a listener, a connection that breaks between statements would end the process. */
+  #watched(connection: Connection): Connection {
+    return connection.on('error', () => {
+      this.#isUnused = false;
+    });
   }
 
   /** The database's name. */
@@ -150,7 +178,7 @@ export class Session {
 async function connect(settings: DatabaseSettings): Promise<Connection> {
   const { host, port, user, password, database, tls } = settings;
   try {
-    const connection = await createConnection({
+    return await createConnection({
       host,
       port,
       user,
@@ -158,6 +186,7 @@ async function connect(settings: DatabaseSettings): Promise<Connection> {
       ...(password === undefined ? {} : { password }),
       ...(tls ? { ssl: { verifyIdentity: true } } : {}),
       connectTimeout: CONNECT_TIMEOUT_MS,
+      keepAliveInitialDelay: KEEP_ALIVE_AFTER_MS,
       timezone: 'Z',
       dateStrings: true,
       jsonStrings: true,
@@ -170,10 +199,6 @@ async function connect(settings: DatabaseSettings): Promise<Connection> {
       // of an idle tick, and memory that grew by 60 MB in a hundred of them.
       maxPreparedStatements: 1,
     });
-    // Without a listener, a connection that breaks between statements would end the process; the
-    // next statement reports it.
-    connection.on('error', () => {});
-    return connection;
   } catch (error) {
     throw translate(error, settings);
   }

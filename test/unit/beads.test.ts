@@ -123,6 +123,7 @@ const good = {
   notes: '',
   updated_at: '2026-11-21 10:00:00',
   defer_until: null,
+  started_at: null,
   pinned: 0,
   ephemeral: null,
   is_template: 1,

@@ -16,6 +16,7 @@ export function aBead(fields: Partial<Bead> = {}): Bead {
     ephemeral: false,
     template: false,
     step: undefined,
+    wasTried: true,
     hasForeignMetadata: false,
     notesBytes: 0,
     job: undefined,

@@ -21,6 +21,8 @@ export class DatabaseProxy {
   onHeld: () => void = () => {};
   /** Every statement that was seen. */
   readonly statements: string[] = [];
+  /** How many connections there have been. */
+  connections = 0;
 
   readonly port: number;
   readonly #server: Server;
@@ -53,6 +55,7 @@ export class DatabaseProxy {
   }
 
   #join(client: Socket, upstream: Socket): void {
+    this.connections += 1;
     let silent = false;
     for (const [socket, other] of [
       [client, upstream],

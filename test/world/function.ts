@@ -10,15 +10,13 @@ export type FunctionName = 'dispatch' | 'reap' | 'notify' | 'audit-log';
 /** The built file of a program, as the image runs it. */
 export const programFile = (name: string) => join(ROOT, 'dist', `${name}.cjs`);
 
-/** How a program is run, as the image does it. */
-export function programCommand(name: string): {
-  command: readonly string[];
-  environment: Readonly<Record<string, string>>;
-} {
-  return {
-    command: [process.execPath, programFile(name)],
-    environment: { NODE_COMPILE_CACHE: join(ROOT, 'dist/.compile-cache') },
+/** How a program is run: as the Containerfile does it. */
+export function programCommand(name: string) {
+  const environment = {
+    NODE_COMPILE_CACHE: join(ROOT, 'dist/.compile-cache'),
+    NODE_OPTIONS: '--max-semi-space-size=2',
   };
+  return { command: [process.execPath, programFile(name)], environment };
 }
 
 /** A built function in a process of its own, under the functions-framework. */
@@ -49,6 +47,10 @@ export class FunctionProcess {
     const env = { ...about, ...environment, ...settings };
     const started = await WorldProcess.start(file, args, /URL: http/, { env });
     return new FunctionProcess(name, `http://127.0.0.1:${port}`, started);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
   }
 
   /** Everything the function printed, its log lines among it. */
