@@ -25,6 +25,8 @@ const MEASURES: Readonly<Record<string, (world: BenchWorld) => Promise<Row[]> | 
 };
 
 const chosen = process.argv.slice(2);
+// Every process of a measurement is ended with this one.
+process.setMaxListeners(100);
 const world = await BenchWorld.start();
 const { bd } = world;
 const tools = `Node ${process.versions.node}, ${bd === undefined ? 'no bd' : `bd ${bd.version}`}`;

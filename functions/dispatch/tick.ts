@@ -1,10 +1,13 @@
+import { randomInt } from 'node:crypto';
+
 import type { AgentService } from '../../shared/agent-service/agent-service.ts';
 import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
-import { decide, roomFor, type Decision, type Policy } from './decide.ts';
+import { roomFor, type Decision, type Policy } from './decide.ts';
 import { handOver, type HandOver } from './hand-over.ts';
+import { Sight } from './sight.ts';
 
 export interface DispatchParts {
   database: BeadsDatabase;
@@ -26,11 +29,8 @@ export type DispatchCounts = Record<
  */
 const MISSES_THAT_END_A_TICK = 2;
 
-/**
- * Beads are taken on one look for so long, as long as all goes well: a look costs more than a claim when
- * many beads wait. Each claim reads its own bead again, and leaves it when it has changed.
- */
-const LOOK_AGAIN_MS = 1_000;
+/** Who lost a bead to another tick would meet it at the next one, too; one of the next ten is likely free. */
+const STEP_ASIDE = 10;
 
 /**
  * One tick of the dispatcher: look, settle what a dead one left, decide, then claim, hand over and
@@ -45,15 +45,14 @@ export async function dispatchTick(
 ): Promise<DispatchCounts> {
   const deadline = performance.now() + tickTimeoutMs;
   return await database.use(context.envelope, async (beads) => {
-    let seen = await beads.look();
-    let lookAgainAt = performance.now() + LOOK_AGAIN_MS;
+    let sight = await Sight.take(beads, policy);
+    const { seen } = sight;
     if (seen.unsentSince !== undefined) context.relay.report();
     const settled = await settleOrphans(beads, seen.inProgress, context);
-    let decision = decide(seen, policy);
-    report(decision, context);
+    report(sight.decision, context);
     const counts = {
-      eligible: decision.eligible.length,
-      left: decision.left.length,
+      eligible: sight.decision.eligible.length,
+      left: sight.decision.left.length,
       leftOver: 0,
       dispatched: 0,
       failed: 0,
@@ -67,9 +66,10 @@ export async function dispatchTick(
     const room = await readRoom(agentService, policy, seen.inProgress.length);
     const tried = new Set<string>();
     let misses = 0;
+    let isContended = false;
     for (;;) {
-      const waiting = decision.eligible.filter(({ bead }) => !tried.has(bead.id));
-      const [next] = waiting;
+      const waiting = sight.decision.eligible.filter(({ bead }) => !tried.has(bead.id));
+      const next = isContended ? oneOf(waiting.slice(0, STEP_ASIDE)) : waiting[0];
       if (next === undefined) break;
       const stop = await whyStop();
       if (stop !== undefined) {
@@ -81,13 +81,11 @@ export async function dispatchTick(
       const result = await handOver(next, beads, beadboard, policy.retry, context);
       counts[result] += 1;
       misses = isMiss(result) ? misses + 1 : 0;
-      const isCurrent = policy.maxInFlight === undefined && performance.now() < lookAgainAt;
-      if (result === 'dispatched' && waiting.length > 1 && isCurrent) continue;
-      // It was the only one that is open; what came meanwhile is the next tick's.
-      if (seen.open.length === 1) break;
-      seen = await beads.look();
-      lookAgainAt = performance.now() + LOOK_AGAIN_MS;
-      decision = decide(seen, policy);
+      isContended = result === 'lost';
+      const goesWell = result === 'dispatched' || isContended;
+      if (goesWell && waiting.length > 1 && sight.isCurrent) continue;
+      if (!sight.hasOthers) break;
+      sight = await sight.renew();
     }
     return counts;
 
@@ -99,7 +97,7 @@ export async function dispatchTick(
       if (taken >= policy.maxDispatchesPerTick) return ENOUGH;
       if (taken >= room) return 'there is no more room';
       // Other ticks may have taken some since.
-      if (roomFor(policy, seen.inProgress.length, undefined) === 0)
+      if (roomFor(policy, sight.seen.inProgress.length, undefined) === 0)
         return 'MAX_IN_FLIGHT is reached';
       if (misses >= MISSES_THAT_END_A_TICK) return `${misses} dispatches failed in a row`;
       if (counts.busy > 0 || (await beadboard.isBusy())) return 'BeadBoard is busy';
@@ -126,6 +124,7 @@ async function readRoom(
 /** A log line holds so many beads with their reasons; `left` in the tick's line counts them all. */
 const MAX_LOGGED = 100;
 
+const oneOf = <T>(some: readonly T[]): T | undefined => some[randomInt(some.length || 1)];
 const isMiss = (result: HandOver) => result === 'failed' || result === 'unconfirmed';
 
 function report({ left, breaker }: Decision, { log }: TickContext): void {
