@@ -253,6 +253,24 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ nextAttemptAt: null });
   });
 
+  it('does not claim what has changed since it was looked at, be it in the same second', async () => {
+    const changes = ["defer_until = '2099-01-01'", 'pinned = 1', "acceptance_criteria = ''"];
+    if (generation >= 46) changes.push('is_blocked = 1');
+    for (const [index, change] of changes.entries()) {
+      const id = `code-a${index}`;
+      await scene.tracker.create(id, { assignee: 'agent' });
+      await scene.use(async (beads) => {
+        const looked = (await beads.look()).open.find(({ bead }) => bead.id === id);
+        if (looked === undefined) throw new Error('it is not open');
+        await scene.tracker.sql(
+          `UPDATE issues SET ${change}, updated_at = updated_at WHERE id = '${id}'`,
+        );
+        await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd: update')");
+        expect(await beads.claim(claim(looked.bead, 1)), change).toMatchObject({ done: false });
+      });
+    }
+  });
+
   it('does not post what was reassigned in the same second as the claim', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     await scene.use(async (beads) => {

@@ -152,10 +152,14 @@ describe('a database that is migrated', () => {
     for (const id of ['code-a', 'code-b']) await scene.tracker.create(id, { assignee: 'agent' });
     await scene.dispatch();
     await scene.tracker.age('code-a', 45);
+    await scene.tracker.create('code-c', { assignee: 'agent', priority: 0 });
     await migrate(statements);
-    scene.board.capacity = 2;
+    await scene.tracker.sql("UPDATE issues SET is_blocked = 1 WHERE id = 'code-c'");
+    await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'blocked')");
+    scene.board.capacity = 3;
 
-    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, errors: 0 });
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, left: 1, errors: 0 });
+    expect((await scene.tracker.show('code-c')).status).toBe('open');
     expect(await scene.reap()).toMatchObject({ blocked: 1, errors: 0 });
 
     if (!name.endsWith('66')) return;

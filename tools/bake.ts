@@ -8,8 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 /**
  * Fills the compile cache of the built programs: `node tools/bake.ts FOLDER` runs each of them, with
  * nothing to connect to, until it has answered once, and ends it. Node keeps then what it has compiled, and
- * takes it at each later start with NODE_COMPILE_CACHE. It holds for this very Node only, and any other one
- * does without, so that the image bakes with its own.
+ * takes it at each later start with NODE_COMPILE_CACHE. It holds for this very Node, this path and this user;
+ * any other does without, so that the image bakes as it runs.
  *
  * It stands alone, because the image has nothing else to run it with.
  */
@@ -21,7 +21,13 @@ const KNOCK_MS = 20;
 const PATIENCE_MS = 30_000;
 
 rmSync(cache, { recursive: true, force: true });
-for (const file of readdirSync(folder).filter((name) => name.endsWith('.cjs'))) await bake(file);
+const programs = readdirSync(folder).filter((name) => name.endsWith('.cjs'));
+for (const file of programs) await bake(file);
+const kept = readdirSync(cache, { recursive: true, withFileTypes: true }).filter((entry) =>
+  entry.isFile(),
+);
+if (kept.length < programs.length)
+  throw new Error(`${kept.length} of ${programs.length} are in ${cache}`);
 
 async function bake(file: string): Promise<void> {
   const [port, nothing] = [await freePort(), await freePort()];
@@ -29,7 +35,6 @@ async function bake(file: string): Promise<void> {
   const child = spawn(process.execPath, [join(folder, file)], {
     env: {
       NODE_COMPILE_CACHE: cache,
-      LOG_LEVEL: 'fatal',
       PORT: String(port),
       BEADS_DOLT_SERVER_HOST: '127.0.0.1',
       BEADS_DOLT_SERVER_PORT: String(nothing),
@@ -38,17 +43,24 @@ async function bake(file: string): Promise<void> {
       K_SINK: nowhere,
       NOTIFY_URL: nowhere,
     },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(child, 'exit');
-  const isUp = file === 'watch.cjs' ? pause(1000) : untilAnswered(`http://127.0.0.1:${port}`);
-  const early = exited.then(([code]) => {
-    throw new Error(`${file} ended with ${code} before it was up`);
-  });
-  await Promise.race([isUp, early]);
-  early.catch(() => undefined);
-  child.kill('SIGTERM');
-  await exited;
+  try {
+    const early = exited.then(([code]) => {
+      throw new Error(`${file} ended with ${code} before it was up`);
+    });
+    early.catch(() => undefined);
+    // The watch listens to nobody; it says when it is there.
+    const isUp =
+      file === 'watch.cjs'
+        ? once(child.stdout.resume(), 'data')
+        : untilAnswered(`http://127.0.0.1:${port}`);
+    await Promise.race([isUp, early]);
+  } finally {
+    child.kill('SIGTERM');
+    await exited;
+  }
 }
 
 async function untilAnswered(url: string): Promise<void> {

@@ -29,7 +29,7 @@ http(
 
 function exitUnlessWritable(file: string): void {
   try {
-    closeSync(openSync(file, 'a'));
+    closeSync(openSync(file, 'a+'));
   } catch (error) {
     process.stderr.write(
       `AUDIT_LOG_FILE is ${JSON.stringify(file)}; it takes a file that can be written: ${messageOf(error)}\n`,

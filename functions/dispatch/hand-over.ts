@@ -16,10 +16,12 @@ import { logUnwritten } from '../../shared/unwritten.ts';
 import type { Eligible } from './decide.ts';
 
 /**
- * What came of one bead. `lost`: somebody else was faster, which is normal. `errors`: the database
- * refused to write it, which is logged.
+ * What came of one bead. `lost`: somebody else was faster, which is normal. `withdrawn`: it was claimed, and
+ * given back unposted, because it is somebody else's or cannot be read. `errors`: the database refused to
+ * write it, which is logged.
  */
-export type HandOver = 'dispatched' | 'failed' | 'busy' | 'unconfirmed' | 'lost' | 'errors';
+export type HandOver =
+  'dispatched' | 'failed' | 'busy' | 'unconfirmed' | 'lost' | 'withdrawn' | 'errors';
 
 /**
  * The way of one bead: claim it, put the intent to post on record and read the claim back, ask
@@ -58,7 +60,7 @@ export async function handOver(
     if (recorded.done) relay.report(recorded.events);
     else
       log.warn({ bead: bead.id, outcome: known, reason: recorded.reason }, 'outcome not recorded');
-    return obstacle === undefined ? resultOf(outcome) : 'lost';
+    return obstacle === undefined ? resultOf(outcome) : 'withdrawn';
   } catch (error) {
     logUnwritten(error, bead.id, log);
     return 'errors';

@@ -5,7 +5,7 @@ import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
-import { roomFor, type Decision, type Policy } from './decide.ts';
+import { roomFor, type Decision, type Eligible, type Policy } from './decide.ts';
 import { handOver, type HandOver } from './hand-over.ts';
 import { Sight } from './sight.ts';
 
@@ -19,7 +19,13 @@ export interface DispatchParts {
 }
 
 export type DispatchCounts = Record<
-  HandOver | 'eligible' | 'left' | 'leftOver' | 'released' | 'orphaned' | 'errors',
+  | Exclude<HandOver, 'withdrawn'>
+  | 'eligible'
+  | 'left'
+  | 'leftOver'
+  | 'released'
+  | 'orphaned'
+  | 'errors',
   number
 >;
 
@@ -29,7 +35,10 @@ export type DispatchCounts = Record<
  */
 const MISSES_THAT_END_A_TICK = 2;
 
-/** Who lost a bead to another tick would meet it at the next one, too; one of the next ten is likely free. */
+/**
+ * Who lost a bead to another tick would meet it at the next one, too; one of the next ten, if they are as urgent,
+ * is likely free.
+ */
 const STEP_ASIDE = 10;
 
 /**
@@ -69,8 +78,9 @@ export async function dispatchTick(
     let isContended = false;
     for (;;) {
       const waiting = sight.decision.eligible.filter(({ bead }) => !tried.has(bead.id));
-      const next = isContended ? oneOf(waiting.slice(0, STEP_ASIDE)) : waiting[0];
-      if (next === undefined) break;
+      const [first] = waiting;
+      if (first === undefined) break;
+      const next = isContended ? oneOfAsUrgent(first, waiting) : first;
       const stop = await whyStop();
       if (stop !== undefined) {
         context.log.info({ reason: stop, waiting: next.bead.id }, 'no further bead is taken');
@@ -79,12 +89,13 @@ export async function dispatchTick(
       }
       tried.add(next.bead.id);
       const result = await handOver(next, beads, beadboard, policy.retry, context);
-      counts[result] += 1;
+      counts[result === 'withdrawn' ? 'lost' : result] += 1;
       misses = isMiss(result) ? misses + 1 : 0;
       isContended = result === 'lost';
       const goesWell = result === 'dispatched' || isContended;
       if (goesWell && waiting.length > 1 && sight.isCurrent) continue;
-      if (!sight.hasOthers) break;
+      // What was given back in this tick is not in that look.
+      if (!sight.hasOthers && counts.released === 0) break;
       sight = await sight.renew();
     }
     return counts;
@@ -124,7 +135,13 @@ async function readRoom(
 /** A log line holds so many beads with their reasons; `left` in the tick's line counts them all. */
 const MAX_LOGGED = 100;
 
-const oneOf = <T>(some: readonly T[]): T | undefined => some[randomInt(some.length || 1)];
+function oneOfAsUrgent(first: Eligible, waiting: readonly Eligible[]): Eligible {
+  const asUrgent = waiting
+    .slice(0, STEP_ASIDE)
+    .filter(({ bead }) => bead.priority === first.bead.priority);
+  return asUrgent[randomInt(asUrgent.length)] ?? first;
+}
+
 const isMiss = (result: HandOver) => result === 'failed' || result === 'unconfirmed';
 
 function report({ left, breaker }: Decision, { log }: TickContext): void {

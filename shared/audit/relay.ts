@@ -130,9 +130,9 @@ export class Relay {
   async #drain(outbox: OutboxOfRelay, sink: Sink): Promise<void> {
     const isAlone = await outbox.take();
     while (performance.now() < this.#deadline) {
-      const limit = BATCH + this.#left.keys.size;
-      const read = await outbox.read(limit);
-      const unsent = read.filter(({ key }) => !this.#left.keys.has(key)).map(addressed);
+      const unsent = (await outbox.read(BATCH + this.#left.keys.size))
+        .filter(({ key }) => !this.#left.keys.has(key))
+        .map(addressed);
       const [oldest] = unsent;
       if (oldest === undefined || this.#hasEnded) break;
       if (!isAlone && oldest.ageMs < STALE_LOCK_MS) {
@@ -144,8 +144,6 @@ export class Relay {
       for (const { key } of unsent) this.#left.keys.add(key);
       await outbox.remove([...taken]);
       for (const key of taken) this.#left.keys.delete(key);
-      // What was recorded since is reported on its own.
-      if (read.length < limit) break;
     }
     if (isAlone) await outbox.giveBack();
   }

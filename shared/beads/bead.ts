@@ -37,6 +37,8 @@ const row = z.object({
   step: z.string().nullable(),
   notes_bytes: z.number(),
   metadata_type: z.string().nullable(),
+  /** Not before bd kept it. */
+  is_blocked: flag.optional(),
   lease_expires_at: instant.nullable(),
   heartbeat_at: instant.nullable(),
 });
@@ -67,7 +69,12 @@ export interface Bead {
   template: boolean;
   /** What these functions last did to the bead, and under which token. */
   step: Step | undefined;
-  /** Somebody began with it once: one that has no step and never started cannot have failed either. */
+  /** As bd keeps it in the row; `false` where it does not. */
+  isBlocked: boolean;
+  /**
+   * Somebody began with it once: one that has no step and never started has not failed either, unless a row from
+   * before was imported since (docs/decisions/0003).
+   */
   wasTried: boolean;
   /** Something that is not ours stands where the token must go, so that the bead cannot be claimed. */
   hasForeignMetadata: boolean;
@@ -96,6 +103,7 @@ const NO_COLUMN = new Set([
   'step',
   'notes_bytes',
   'metadata_type',
+  'is_blocked',
   'lease_expires_at',
   'heartbeat_at',
 ]);
@@ -137,6 +145,7 @@ export function parseBead(raw: Row): ParsedBead {
       ephemeral,
       template: is_template,
       step: parseStep(step),
+      isBlocked: parsed.data.is_blocked ?? false,
       wasTried: step !== null || started_at !== null,
       hasForeignMetadata:
         (metadata_type !== null && metadata_type !== 'OBJECT') ||

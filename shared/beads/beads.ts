@@ -18,7 +18,7 @@ import { Outbox } from './outbox.ts';
 import { describeSchema } from './schema.ts';
 import { Session } from './session.ts';
 import { SpareSession } from './spare-session.ts';
-import { checkRow, statementsFor } from './statements.ts';
+import { checkRow, oneRow, statementsFor } from './statements.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
 import type { Claim } from './transitions.ts';
 
@@ -174,7 +174,7 @@ export class Beads {
   async #readBack(id: string): Promise<Bead | undefined> {
     const session = this.#session;
     const row = await this.#schema.use(session, async (schema) => {
-      const [answer] = await session.query(statementsFor(schema).read, [id]);
+      const answer = oneRow(await session.batch(statementsFor(schema).readToWrite(id)));
       // After the POST it would be too late to find that its outcome cannot be written.
       if (answer !== undefined) checkRow(answer, schema, session.describe());
       return answer;

@@ -45,7 +45,16 @@ export async function declareIntent(session: Session, token: string): Promise<bo
  * the doubt whether the bead was posted, which a later tick settles.
  */
 export async function withdrawIntent(session: Session, token: string): Promise<void> {
-  await session.query(DELETE_LOCAL_SQL, [[intentKey(token)]]).catch(() => undefined);
+  const withdraw = async () => await session.query(DELETE_LOCAL_SQL, [[intentKey(token)]]);
+  try {
+    await withdraw().catch(async (error: unknown) => {
+      if (!(error instanceof DatabaseUnreachableError)) throw error;
+      await session.reconnect();
+      await withdraw();
+    });
+  } catch {
+    // As the docstring says.
+  }
 }
 
 async function hasIntent(session: Session, token: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import type { Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
 
 /**
@@ -23,17 +24,22 @@ export interface Seen {
  */
 export class LastSeen {
   #seen: Seen | undefined;
+  #schema: Schema | undefined;
 
-  /** @param read looks, in one transaction. */
-  async read(session: Session, read: () => Promise<Seen>): Promise<Seen> {
+  /**
+   * @param schema what is read depends on it, so that nothing holds that was read by another one.
+   * @param read looks, in one transaction.
+   */
+  async read(session: Session, schema: Schema, read: () => Promise<Seen>): Promise<Seen> {
     const last = this.#seen;
-    if (last !== undefined) {
+    if (last !== undefined && this.#schema === schema) {
       const [{ state, server_time = null } = {}] = await session.query(NOW_SQL);
       const { tick, beads } = last;
       if (state === tick['state']) return { tick: { ...tick, server_time }, beads };
     }
     const seen = await read();
     this.#seen = seen;
+    this.#schema = schema;
     return seen;
   }
 

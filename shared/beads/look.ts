@@ -63,10 +63,9 @@ export async function look(
   sentinel: string,
   last: LastSeen,
 ): Promise<Look> {
-  const { tick, beads: rows } = await last.read(session, async () =>
+  const { tick, beads: rows } = await last.read(session, schema, async () =>
     read(session, schema, sentinel),
   );
-  checkMigrations(tick['migrations'], schema, session.describe());
   const unsent = tick['oldest_unsent'];
   const beads: Bead[] = [];
   const bad: BadRow[] = [];
@@ -77,10 +76,9 @@ export async function look(
   }
   const open = beads.filter(({ status }) => status === 'open');
   const history = await readHistory(session, schema, open);
-  const blocked = new Set(rows.filter(isBlocked).map(({ id }) => id));
-  const waitingOf = ({ id, notesBytes }: Bead): Waiting | undefined => {
+  const waitingOf = ({ id, isBlocked, notesBytes }: Bead): Waiting | undefined => {
     if (history.deferred.has(id)) return 'parent-deferred';
-    if (blocked.has(id) || history.ready?.has(id) === false) return 'blocked';
+    if (isBlocked || history.ready?.has(id) === false) return 'blocked';
     return notesBytes + NOTES_ROOM_BYTES > schema.textBytes ? 'notes-full' : undefined;
   };
   return {
@@ -105,6 +103,7 @@ async function read(session: Session, schema: Schema, sentinel: string): Promise
     [beads, [sentinel]],
     ['COMMIT'],
   ]);
+  checkMigrations(seen['migrations'], schema, session.describe());
   return { tick: seen, beads: rows };
 }
 
@@ -149,4 +148,3 @@ async function readHistory(
 }
 
 const idsIn = (rows: readonly Row[]) => new Set(rows.map(({ id }) => id));
-const isBlocked = (row: Row) => row['is_blocked'] !== null && Number(row['is_blocked']) !== 0;

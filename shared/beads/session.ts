@@ -31,6 +31,8 @@ export type Statement = readonly [sql: string, values?: readonly Value[]];
 
 /** What leaves nothing on a connection, as long as it goes well. */
 const QUESTION = /^\s*(?:SELECT|START TRANSACTION|COMMIT)\b/;
+/** Where a statement still runs on a connection that is gone, the server keeps its locks until that ends. */
+const RELOCK_SECONDS = 2;
 const GET_LOCK_SQL = 'SELECT GET_LOCK(?, 0)';
 
 /** Another transaction committed first (1213), or waited too long (1205): try again from the start. */
@@ -46,9 +48,9 @@ export class DuplicateKeyError extends DatabaseStatementError {}
 export class Session {
   readonly #settings: DatabaseSettings;
   #connection: Connection;
-  /** Names of the server's locks that this session holds. */
-  readonly #locks = new Set<string>();
-  #isUnused = true;
+  /** Name of the server's lock that this session holds last. */
+  #lock: string | undefined;
+  #isClean = true;
 
   private constructor(settings: DatabaseSettings, connection: Connection) {
     this.#settings = settings;
@@ -66,7 +68,7 @@ export class Session {
 
   /** Runs one parametrised statement; an array stands for the values of an `IN (?)`. */
   async query(sql: string, values: readonly Value[] = []): Promise<Row[]> {
-    this.#note(sql);
+    this.#mark(sql);
     try {
       const [result] = await this.#connection.query<RowDataPacket[]>({
         sql,
@@ -75,7 +77,7 @@ export class Session {
       });
       return Array.isArray(result) ? result : [];
     } catch (error) {
-      this.#isUnused = false;
+      this.#isClean = false;
       const translated = translate(error, this.#settings);
       // A statement that timed out stays at the head of the connection's queue for ever, and the next
       // would wait behind it; on a destroyed connection it fails at once.
@@ -91,7 +93,7 @@ export class Session {
    * @returns the rows of each.
    */
   async batch(statements: readonly Statement[]): Promise<Row[][]> {
-    for (const [text] of statements) this.#note(text);
+    for (const [text] of statements) this.#mark(text);
     const sql = statements.map(([text]) => text).join(';\n');
     const values = statements.flatMap(([, given = []]) => [...given]);
     try {
@@ -102,7 +104,7 @@ export class Session {
       });
       return results.map((result) => (Array.isArray(result) ? result : []));
     } catch (error) {
-      this.#isUnused = false;
+      this.#isClean = false;
       this.#connection.destroy();
       const translated = translate(error, this.#settings);
       if (!(translated instanceof DatabaseUnreachableError)) await this.reconnect();
@@ -112,11 +114,12 @@ export class Session {
 
   /**
    * Holds one of the server's named locks for as long as this session lives. The server frees it
-   * with the connection, so that others can tell a dead holder from a slow one.
-   * @returns the statement that takes it; a connection that replaces this one takes it by itself.
+   * with the connection, so that others can tell a dead holder from a slow one. Where the connection is
+   * replaced the last one is taken again: a session has one claim at a time.
+   * @returns the statement that takes it.
    */
   lock(name: string): Statement {
-    this.#locks.add(name);
+    this.#lock = name;
     return [GET_LOCK_SQL, [name]];
   }
 
@@ -137,7 +140,8 @@ export class Session {
   async reconnect(): Promise<void> {
     this.#connection.destroy();
     this.#connection = this.#watched(await connect(this.#settings));
-    for (const name of this.#locks) await this.query(GET_LOCK_SQL, [name]);
+    // The server may not have noticed yet that the one before is gone.
+    if (this.#lock !== undefined) await this.tryLock(this.#lock, RELOCK_SECONDS);
   }
 
   /** Lets the connection go; a broken one is dropped without a word. */
@@ -149,18 +153,18 @@ export class Session {
    * Whether it is as good as a new one: it stands, and nothing but questions went over it, no lock, no
    * transaction and no statement that failed.
    */
-  get isUnused(): boolean {
-    return this.#isUnused;
+  get isClean(): boolean {
+    return this.#isClean;
   }
 
-  #note(sql: string): void {
-    if (!QUESTION.test(sql) || sql.includes('GET_LOCK')) this.#isUnused = false;
+  #mark(sql: string): void {
+    if (!QUESTION.test(sql) || sql.includes('GET_LOCK')) this.#isClean = false;
   }
 
   /** Without a listener, a connection that breaks between statements would end the process. */
   #watched(connection: Connection): Connection {
     return connection.on('error', () => {
-      this.#isUnused = false;
+      this.#isClean = false;
     });
   }
 

@@ -24,14 +24,14 @@ export class SpareSession {
   async take(): Promise<Session> {
     const spare = this.#spare;
     this.#forget();
-    if (spare?.isUnused === true) return spare;
+    if (spare?.isClean === true) return spare;
     spare?.close();
     return await Session.open(this.#settings);
   }
 
   /** Keeps it, when nothing but questions went over it; else lets it go. */
   giveBack(session: Session): void {
-    if (this.#spare !== undefined || !session.isUnused) {
+    if (this.#spare !== undefined || !session.isClean) {
       session.close();
       return;
     }

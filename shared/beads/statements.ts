@@ -17,15 +17,13 @@ export interface Statements {
   tick: string;
   /** All beads of a sentinel that are open or in progress. */
   beads: string;
-  /** Which of some beads are ready; `undefined` where `look` tells that. */
+  /** Which of some beads are ready; `undefined` where their rows tell that. */
   ready: string | undefined;
   /** Which of some beads have a parent that is deferred. */
   childrenOfDeferred: string;
-  /** One bead with all its columns, the server's time, and whether bd has migrated the database. */
-  read: string;
   /**
-   * The same with its lease and with all else that a write of it depends on, as statements for one round
-   * trip, whose answers {@link oneRow} puts together: a query with as many parts costs twice as much.
+   * One bead with all its columns and its lease, and with all else that a write of it depends on, as statements
+   * for one round trip, whose answers {@link oneRow} puts together: one query for all costs twice as much.
    */
   readToWrite: (id: string) => readonly Statement[];
   /** Writes what a transition changed; its values are {@link updateValues}. */
@@ -36,7 +34,7 @@ export interface Statements {
   add: string;
 }
 
-/** Names in the answers of {@link Statements.read} and `readToWrite` that are not columns of `issues`. */
+/** Names in the answers to {@link Statements.readToWrite} that are not columns of `issues`. */
 const READ_ALIASES: ReadonlySet<string> = new Set([
   'step',
   'notes_bytes',
@@ -58,7 +56,7 @@ export function oneRow(answers: readonly (readonly Row[])[]): Row | undefined {
 }
 
 /**
- * @param row an answer to {@link Statements.read}.
+ * @param row of {@link oneRow}.
  * @throws {DatabaseSchemaError} bd has changed the schema since it was read, or writes versions now.
  */
 export function checkRow(row: Row, schema: Schema, where: string): void {
@@ -104,7 +102,6 @@ export function statementsFor(schema: Schema): Statements {
       SELECT d.issue_id AS id
         FROM dependencies d JOIN issues parent ON parent.id = d.${dependsOn}
        WHERE d.type = 'parent-child' AND d.issue_id IN (?) AND parent.defer_until > UTC_TIMESTAMP()`,
-    read,
     readToWrite: (id) => [
       [read, [id]],
       [facts],

@@ -215,13 +215,7 @@ function one(step: StepName, change: Change): Extract<Verdict, { step: StepName 
 
 /** A person, an agent or another tick has been there; what was decided is void. */
 function hasMoved(looked: Bead, bead: Bead): boolean {
-  return (
-    bead.status !== looked.status ||
-    bead.assignee !== looked.assignee ||
-    bead.updatedAt.getTime() !== looked.updatedAt.getTime() ||
-    bead.step?.token !== looked.step?.token ||
-    bead.lease?.heartbeatAt.getTime() !== looked.lease?.heartbeatAt.getTime()
-  );
+  return JSON.stringify(bead) !== JSON.stringify(looked);
 }
 
 function summary({ id, title, priority }: Bead) {

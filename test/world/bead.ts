@@ -16,6 +16,7 @@ export function aBead(fields: Partial<Bead> = {}): Bead {
     ephemeral: false,
     template: false,
     step: undefined,
+    isBlocked: false,
     wasTried: true,
     hasForeignMetadata: false,
     notesBytes: 0,
