@@ -10,7 +10,7 @@ import { interleave, ratiosOf, spreadOf, timed, wallOf } from '../sampling.ts';
 import type { BenchWorld, Place } from '../world.ts';
 
 const ROUNDS = { warmUps: 3, rounds: 15 };
-const DRAIN_ROUNDS = { warmUps: 0, rounds: 1 };
+const DRAIN_ROUNDS = { warmUps: 0, rounds: 2 };
 const BEADS = 100;
 
 const SCRIPT = join(import.meta.dirname, '../programs/shell-dispatch.sh');
