@@ -13,7 +13,7 @@ import { BenchWorld } from './world.ts';
 
 /**
  * `make bench`: each figure side by side with what it is compared to, in one run, interleaved. Names of
- * measurements as arguments run those alone, and write nothing.
+ * measurements as arguments run those alone.
  */
 const MEASURES: Readonly<Record<string, (world: BenchWorld) => Promise<Row[]> | Row[]>> = {
   size: measureSize,
@@ -28,9 +28,7 @@ const chosen = process.argv.slice(2);
 // Every process of a measurement is ended with this one.
 process.setMaxListeners(100);
 const world = await BenchWorld.start();
-const { bd } = world;
-const tools = `Node ${process.versions.node}, ${bd === undefined ? 'no bd' : `bd ${bd.version}`}`;
-const machine = `${describeMachine()}; ${tools}; measured on ${new Date().toISOString().slice(0, 10)}.`;
+const machine = `${describeMachine()}; Node ${process.versions.node}; measured on ${new Date().toISOString().slice(0, 10)}.`;
 console.log(`${machine}\nMedian and middle half of each; ratios are of runs side by side.\n`);
 const rows: Row[] = [];
 try {
@@ -44,7 +42,7 @@ try {
 } finally {
   await world.stop();
 }
-if (chosen.length === 0) await writePage(rows, machine);
+await writePage(rows, machine);
 
 function print({ what, ours, against, result, goal, isMet }: Row): void {
   const colour = isMet === undefined ? 'yellow' : isMet ? 'green' : 'red';

@@ -76,7 +76,7 @@ describe('a dispatched bead', () => {
       'end',
       // On record before the POST, so that a crash leaves no doubt; and only then read back.
       'intent',
-      `read, outbox, journal, versions${lease}`,
+      'read',
       read,
       'id stays, bead, checks on, event row, outbox, intent done, add',
       'commit in Dolt',

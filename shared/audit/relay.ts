@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod';
 
 import { DatabaseUnreachableError, describeError } from '../errors.ts';
-import type { Outbox, UnsentEvent } from '../beads/outbox.ts';
+import { LOCK_WAIT_SECONDS, type Outbox, type UnsentEvent } from '../beads/outbox.ts';
 import { parseJson } from '../json.ts';
 import type { Logger } from '../log.ts';
 import type { Sink } from './sink.ts';
@@ -130,9 +130,10 @@ export class Relay {
   async #drain(outbox: OutboxOfRelay, sink: Sink): Promise<void> {
     const isAlone = await outbox.take();
     while (performance.now() < this.#deadline) {
-      const unsent = (await outbox.read(BATCH + this.#left.keys.size))
-        .filter(({ key }) => !this.#left.keys.has(key))
-        .map(addressed);
+      const readAt = performance.now();
+      const limit = BATCH + this.#left.keys.size;
+      const read = await outbox.read(limit);
+      const unsent = read.filter(({ key }) => !this.#left.keys.has(key)).map(addressed);
       const [oldest] = unsent;
       if (oldest === undefined || this.#hasEnded) break;
       if (!isAlone && oldest.ageMs < STALE_LOCK_MS) {
@@ -144,6 +145,10 @@ export class Relay {
       for (const { key } of unsent) this.#left.keys.add(key);
       await outbox.remove([...taken]);
       for (const key of taken) this.#left.keys.delete(key);
+      // Whoever recorded more since waits for this one to end, but not for long: its events are then ours.
+      const mayHaveMore =
+        read.length === limit || performance.now() - readAt > LOCK_WAIT_SECONDS * 500;
+      if (!mayHaveMore) break;
     }
     if (isAlone) await outbox.giveBack();
   }

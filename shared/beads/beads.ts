@@ -174,7 +174,7 @@ export class Beads {
   async #readBack(id: string): Promise<Bead | undefined> {
     const session = this.#session;
     const row = await this.#schema.use(session, async (schema) => {
-      const answer = oneRow(await session.batch(statementsFor(schema).readToWrite(id)));
+      const answer = oneRow(await session.batch(statementsFor(schema).readBack(id)));
       // After the POST it would be too late to find that its outcome cannot be written.
       if (answer !== undefined) checkRow(answer, schema, session.describe());
       return answer;

@@ -61,7 +61,7 @@ export function recordedAt(key: string): Date {
 }
 
 /** Long enough for a relay that is about to end; what it leaves is then ours to send. */
-const LOCK_WAIT_SECONDS = 2;
+export const LOCK_WAIT_SECONDS = 2;
 
 /** What is recorded and not sent, over a connection of its own. */
 export class Outbox {

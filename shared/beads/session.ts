@@ -93,6 +93,8 @@ export class Session {
    * @returns the rows of each.
    */
   async batch(statements: readonly Statement[]): Promise<Row[][]> {
+    const [only, ...others] = statements;
+    if (only !== undefined && others.length === 0) return [await this.query(...only)];
     for (const [text] of statements) this.#mark(text);
     const sql = statements.map(([text]) => text).join(';\n');
     const values = statements.flatMap(([, given = []]) => [...given]);

@@ -26,6 +26,8 @@ export interface Statements {
    * for one round trip, whose answers {@link oneRow} puts together: one query for all costs twice as much.
    */
   readToWrite: (id: string) => readonly Statement[];
+  /** What of it tells whether a claim still holds, and can be written. */
+  readBack: (id: string) => readonly Statement[];
   /** Writes what a transition changed; its values are {@link updateValues}. */
   update: string;
   /** Ends a claim's lease. */
@@ -102,6 +104,7 @@ export function statementsFor(schema: Schema): Statements {
       SELECT d.issue_id AS id
         FROM dependencies d JOIN issues parent ON parent.id = d.${dependsOn}
        WHERE d.type = 'parent-child' AND d.issue_id IN (?) AND parent.defer_until > UTC_TIMESTAMP()`,
+    readBack: (id) => (hasVersions ? [[read, [id]], [facts]] : [[read, [id]]]),
     readToWrite: (id) => [
       [read, [id]],
       [facts],
