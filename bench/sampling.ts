@@ -42,7 +42,15 @@ export async function interleave<Name extends string>(
 /** @param values at least one. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (part: number) => sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN;
+  // Between two values it is their part in between: of two runs the median is the mean.
+  const at = (part: number) => {
+    const index = (sorted.length - 1) * part;
+    const [below = Number.NaN, above = Number.NaN] = [
+      sorted[Math.floor(index)],
+      sorted[Math.ceil(index)],
+    ];
+    return below + (above - below) * (index - Math.floor(index));
+  };
   return { low: at(0.25), median: at(0.5), high: at(0.75) };
 }
 
