@@ -1,5 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
+
+import { pingHeaders } from '../test/world/function.ts';
 
 /** As a PingSource or a broker: connections are kept, the answer is waited for. */
 const kept = new Agent({ keepAlive: true });
@@ -11,12 +12,7 @@ const kept = new Agent({ keepAlive: true });
  * @throws when there is no answer.
  */
 export async function send(url: string, agent: Agent | false = kept): Promise<number> {
-  const headers = {
-    'ce-specversion': '1.0',
-    'ce-type': 'dev.knative.sources.ping',
-    'ce-source': '/apis/v1/namespaces/beads/pingsources/dispatch',
-    'ce-id': randomUUID(),
-  };
+  const headers = pingHeaders('dispatch');
   return await new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', headers, agent }, (response) => {
       response.resume().once('end', () => {

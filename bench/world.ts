@@ -5,7 +5,7 @@ import { NEWEST } from '../test/world/bd-schema.ts';
 import { BeadBoardStandIn } from '../test/world/beadboard.ts';
 import { createDatabase, HOST } from '../test/world/database.ts';
 import { DoltServer } from '../test/world/dolt.ts';
-import { FunctionProcess, type FunctionName } from '../test/world/function.ts';
+import { FunctionProcess, programSettings, type FunctionName } from '../test/world/function.ts';
 import { makeUser } from '../test/world/rights.ts';
 import { SinkStandIn } from '../test/world/sink.ts';
 import { Tracker } from '../test/world/tracker.ts';
@@ -54,15 +54,8 @@ export class BenchWorld {
     const boardsTracker = await Tracker.open(port, database);
     const board = await BeadBoardStandIn.start((id) => boardsTracker.find(id), CAPACITY);
     const sink = await SinkStandIn.start();
-    const variables = {
-      BEADS_DOLT_SERVER_HOST: HOST,
-      BEADS_DOLT_SERVER_PORT: String(port),
-      BEADS_DOLT_SERVER_DATABASE: database,
-      BEADS_DOLT_SERVER_USER: user,
-      BEADS_DOLT_PASSWORD: password,
-      BEADBOARD_URL: board.url,
-      K_SINK: sink.url,
-    };
+    const where = { host: HOST, port, user, password, database };
+    const variables = programSettings(where, board.url, sink.url);
     const place = { database, tracker, board, sink, workspace, variables };
     this.#places.push(place);
     return place;

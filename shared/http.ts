@@ -41,11 +41,10 @@ export async function call({
   body,
   timeoutMs,
 }: HttpCall): Promise<HttpAnswer> {
+  const client = await (agent ??= loadAgent());
   try {
     const { origin, pathname, search } = new URL(url);
-    const answer = await (
-      await (agent ??= loadAgent())
-    ).request({
+    const answer = await client.request({
       origin,
       path: pathname + search,
       method,

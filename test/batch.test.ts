@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { DuplicateKeyError, Session } from '../shared/beads/session.ts';
+import { Session } from '../shared/beads/session.ts';
+import { DuplicateKeyError } from '../shared/beads/sql-error.ts';
 import { Scene } from './world/scene.ts';
 
 /** Several statements in one round trip, and what Dolt makes of it when one of them fails. */

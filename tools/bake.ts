@@ -51,11 +51,10 @@ async function bake(file: string): Promise<void> {
       throw new Error(`${file} ended with ${code} before it was up`);
     });
     early.catch(() => undefined);
+    child.stdout.resume();
     // The watch listens to nobody; it says when it is there.
     const isUp =
-      file === 'watch.cjs'
-        ? once(child.stdout.resume(), 'data')
-        : untilAnswered(`http://127.0.0.1:${port}`);
+      file === 'watch.cjs' ? once(child.stdout, 'data') : untilAnswered(`http://127.0.0.1:${port}`);
     await Promise.race([isUp, early]);
   } finally {
     child.kill('SIGTERM');

@@ -132,8 +132,7 @@ async function readRoom(
   return roomFor(policy, inFlight, free);
 }
 
-/** A log line holds so many beads with their reasons; `left` in the tick's line counts them all. */
-const MAX_LOGGED = 100;
+const isMiss = (result: HandOver) => result === 'failed' || result === 'unconfirmed';
 
 function oneOfAsUrgent(first: Eligible, waiting: readonly Eligible[]): Eligible {
   const asUrgent = waiting
@@ -142,7 +141,8 @@ function oneOfAsUrgent(first: Eligible, waiting: readonly Eligible[]): Eligible 
   return asUrgent[randomInt(asUrgent.length)] ?? first;
 }
 
-const isMiss = (result: HandOver) => result === 'failed' || result === 'unconfirmed';
+/** A log line holds so many beads with their reasons; `left` in the tick's line counts them all. */
+const MAX_LOGGED = 100;
 
 function report({ left, breaker }: Decision, { log }: TickContext): void {
   if (breaker.kind !== 'closed') log.warn({ breaker }, 'dispatches keep failing');

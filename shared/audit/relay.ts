@@ -29,6 +29,8 @@ const ABANDON_TIMEOUT_MS = 20_000;
 const GATHER_MS = 100;
 /** Events read at once, and so the most that are sent a second time after a crash. */
 const BATCH = 100;
+/** Half of what another relay waits for this one to end. */
+const QUICK_MS = LOCK_WAIT_SECONDS * 500;
 /** Beads whose events are sent at the same time; a broker takes them in parallel. */
 const LANES = 8;
 /** One bead's event may be at fault; when so many are refused in a row, the sink is. */
@@ -146,9 +148,8 @@ export class Relay {
       await outbox.remove([...taken]);
       for (const key of taken) this.#left.keys.delete(key);
       // Whoever recorded more since waits for this one to end, but not for long: its events are then ours.
-      const mayHaveMore =
-        read.length === limit || performance.now() - readAt > LOCK_WAIT_SECONDS * 500;
-      if (!mayHaveMore) break;
+      const isAll = read.length < limit && performance.now() - readAt < QUICK_MS;
+      if (isAll) break;
     }
     if (isAlone) await outbox.giveBack();
   }

@@ -1,6 +1,7 @@
 import { DatabaseUnreachableError } from '../errors.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
-import { ConflictError, DuplicateKeyError, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { ConflictError, DuplicateKeyError } from './sql-error.ts';
 
 /**
  * The intent to post, on record before the POST, so that after a crash a claim that was certainly

@@ -18,8 +18,9 @@ import { statementsFor } from './statements.ts';
 import { fromSqlTime } from './time.ts';
 
 /**
- * The one read of a tick: all beads of the sentinel that are open or in progress. When none is open
- * that is the only query; else another round trip asks what the open ones wait for and what failed before.
+ * The one read of a tick: all beads of the sentinel that are open or in progress, or what the last look saw
+ * when nothing has changed since. For open ones another round trip asks what they wait for and what failed
+ * before.
  */
 
 /** Why bd would not call a bead ready, as far as a row of its own does not tell. */

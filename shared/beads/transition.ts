@@ -6,7 +6,8 @@ import { DatabaseUnreachableError, TransitionContendedError } from '../errors.ts
 import { Attempt } from './attempt.ts';
 import type { Bead } from './bead.ts';
 import type { CurrentSchema } from './current-schema.ts';
-import { ConflictError, type Session } from './session.ts';
+import type { Session } from './session.ts';
+import { ConflictError } from './sql-error.ts';
 import type { Status } from './state-machine.ts';
 import type { StepName } from './step.ts';
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
+import type { DatabaseSettings } from '../../shared/settings.ts';
 import { freePort, WorldProcess } from './process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -18,6 +19,30 @@ export function programCommand(name: string) {
   };
   return { command: [process.execPath, programFile(name)], environment };
 }
+
+/** The environment of a program that works on a database, with its BeadBoard and its sink. */
+export const programSettings = (
+  { host, port, user, password, database }: Omit<DatabaseSettings, 'tls'>,
+  boardUrl: string,
+  sinkUrl: string,
+) => ({
+  BEADS_DOLT_SERVER_HOST: host,
+  BEADS_DOLT_SERVER_PORT: String(port),
+  BEADS_DOLT_SERVER_USER: user,
+  BEADS_DOLT_PASSWORD: password ?? '',
+  BEADS_DOLT_SERVER_DATABASE: database,
+  BEADBOARD_URL: boardUrl,
+  K_SINK: sinkUrl,
+});
+
+/** A tick as a PingSource sends it: all of it is in the headers. */
+export const pingHeaders = (name: string) => ({
+  'ce-specversion': '1.0',
+  'ce-type': 'dev.knative.sources.ping',
+  'ce-source': `/apis/v1/namespaces/beads/pingsources/${name}`,
+  'ce-id': randomUUID(),
+  'ce-time': new Date().toISOString(),
+});
 
 /** A built function in a process of its own, under the functions-framework. */
 export class FunctionProcess {
@@ -68,13 +93,7 @@ export class FunctionProcess {
 
   /** A tick, as a PingSource sends it. @returns the HTTP status of the answer. */
   async tick(): Promise<number> {
-    const { status } = await this.send({
-      'ce-specversion': '1.0',
-      'ce-type': 'dev.knative.sources.ping',
-      'ce-source': `/apis/v1/namespaces/beads/pingsources/${this.name}`,
-      'ce-id': randomUUID(),
-      'ce-time': new Date().toISOString(),
-    });
+    const { status } = await this.send(pingHeaders(this.name));
     return status;
   }
 

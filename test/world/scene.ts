@@ -20,6 +20,7 @@ import { BeadBoardStandIn } from './beadboard.ts';
 import { NEWEST, type Generation } from './bd-schema.ts';
 import { problemsOf } from './event-schema.ts';
 import { createDatabase, dropDatabase, HOST } from './database.ts';
+import { programSettings } from './function.ts';
 import { dropUser, makeUser } from './rights.ts';
 import { SinkStandIn } from './sink.ts';
 import { Tracker } from './tracker.ts';
@@ -71,15 +72,7 @@ export class Scene {
 
   /** The environment of a program that works on this scene. @param port of a proxy before the server. */
   environment(port = this.settings.port) {
-    return {
-      BEADS_DOLT_SERVER_HOST: this.settings.host,
-      BEADS_DOLT_SERVER_PORT: String(port),
-      BEADS_DOLT_SERVER_USER: this.settings.user,
-      BEADS_DOLT_PASSWORD: this.settings.password ?? '',
-      BEADS_DOLT_SERVER_DATABASE: this.settings.database,
-      BEADBOARD_URL: this.board.url,
-      K_SINK: this.sink.url,
-    };
+    return programSettings({ ...this.settings, port }, this.board.url, this.sink.url);
   }
 
   /** One dispatch tick with the default settings, or with some replaced. */

@@ -9,7 +9,7 @@ import { BeadBoardStandIn } from './beadboard.ts';
 import { BdWorkspace, findBd } from './bd.ts';
 import { createDatabase, HOST } from './database.ts';
 import { DoltServer } from './dolt.ts';
-import { FunctionProcess } from './function.ts';
+import { FunctionProcess, programSettings } from './function.ts';
 import { makeUser } from './rights.ts';
 import { SinkStandIn } from './sink.ts';
 import { Subscribers } from './subscribers.ts';
@@ -82,16 +82,8 @@ export class World {
       const sink = await SinkStandIn.start();
       onProgress(`stand-in BeadBoard at ${board.url} (${capacity} agents), broker at ${sink.url}`);
 
-      const variables = {
-        BEADS_DOLT_SERVER_HOST: HOST,
-        BEADS_DOLT_SERVER_PORT: String(dolt.port),
-        BEADS_DOLT_SERVER_DATABASE: database,
-        BEADS_DOLT_SERVER_USER: user,
-        BEADS_DOLT_PASSWORD: password,
-        BEADBOARD_URL: board.url,
-        K_SINK: sink.url,
-        ...settings,
-      };
+      const where = { host: HOST, port: dolt.port, user, password, database };
+      const variables = { ...programSettings(where, board.url, sink.url), ...settings };
       const [dispatch, reap] = await Promise.all([
         FunctionProcess.start('dispatch', variables),
         FunctionProcess.start('reap', variables),
