@@ -75,12 +75,15 @@ describe('a look in a warm process', () => {
       done.abort();
     })();
     while (!done.signal.aborted) {
-      const [rows] = await reader.query<RowDataPacket[]>(
-        `SELECT state, title FROM (SELECT ${STATE_SQL} AS state) tick
-           LEFT JOIN issues ON id = 'code-busy'`,
+      // As a look reads them: one after the other, in one transaction.
+      await reader.query('START TRANSACTION');
+      const [[tick]] = await reader.query<RowDataPacket[]>(`SELECT ${STATE_SQL} AS state`);
+      const [[bead]] = await reader.query<RowDataPacket[]>(
+        "SELECT title FROM issues WHERE id = 'code-busy'",
       );
-      const state = String(rows[0]?.['state']);
-      titles.set(state, (titles.get(state) ?? new Set()).add(String(rows[0]?.['title'])));
+      await reader.query('COMMIT');
+      const state = String(tick?.['state']);
+      titles.set(state, (titles.get(state) ?? new Set()).add(String(bead?.['title'])));
     }
     await writing;
     await writer.query("CALL DOLT_COMMIT('-am', 'titles')");
