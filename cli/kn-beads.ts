@@ -92,16 +92,17 @@ async function change(
   decide: (kind: ReturnType<typeof suspensionOf>, object: Suspendable) => Step,
 ): Promise<Cluster> {
   const cluster = new Cluster(options);
-  let found = 0;
+  const said: string[] = [];
+  // All is changed before anything is printed: an output that is closed must not stop half-way.
   for (const { function: name, kind, name: object } of PARTS) {
     if (name === 'reap' && !all) continue;
     const step = await cluster.change(kind, object, (each) => decide(suspensionOf(kind), each));
     if (step === undefined) continue;
-    found += 1;
-    print(`${kind} '${object}' in namespace '${cluster.namespace}' ${step.said}.`);
+    said.push(`${kind} '${object}' in namespace '${cluster.namespace}' ${step.said}.`);
     if (step.failed === true) process.exitCode = 1;
   }
-  if (found === 0) throw nothingThere(cluster.namespace);
+  if (said.length === 0) throw nothingThere(cluster.namespace);
+  for (const line of said) print(line);
   return cluster;
 }
 

@@ -1,9 +1,10 @@
 import type { HttpFunction } from '@google-cloud/functions-framework';
 import type { CloudEvent } from 'cloudevents';
 
-import { isStructured, readCloudEvent } from '../shared/cloud-event.ts';
+import { readRequest } from '../shared/cloud-event.ts';
 import { messageOf, NotACloudEventError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
+import { oneLine } from '../shared/quote.ts';
 
 /** An event that this subscriber can never handle; a broker gives it to its dead letter sink at once. */
 export class UnusableEventError extends Error {}
@@ -20,17 +21,20 @@ export function subscriber(
   log: Logger,
   handle: (event: CloudEvent<unknown>, data: unknown) => Promise<void>,
 ): HttpFunction {
-  return async ({ headers, body }, response) => {
+  return async (request, response) => {
     let event: CloudEvent<unknown> | undefined;
     try {
-      event = readCloudEvent(headers, body);
-      await handle(event, isStructured(headers) ? event.data : body);
+      const { event: read, data } = readRequest(request);
+      event = read;
+      await handle(event, data);
       response.status(204).end();
     } catch (error) {
       const isHopeless =
         error instanceof NotACloudEventError || error instanceof UnusableEventError;
+      const { headers } = request;
       const { id, type } = event ?? { id: headers['ce-id'], type: headers['ce-type'] };
-      log.warn({ id, type, problem: messageOf(error) }, 'event not handled');
+      const about = { id: oneLine(String(id)), type: oneLine(String(type)) };
+      log.warn({ ...about, problem: oneLine(messageOf(error)) }, 'event not handled');
       response.status(isHopeless ? 400 : 503).end();
     }
   };

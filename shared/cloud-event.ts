@@ -1,9 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import { CloudEvent, HTTP } from 'cloudevents';
 import * as z from 'zod';
 
 import { messageOf, NotACloudEventError } from './errors.ts';
+import { parseJson } from './json.ts';
+import { oneLine } from './quote.ts';
+import { headersOf } from './server.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
 
@@ -24,10 +27,29 @@ export function isStructured(headers: IncomingHttpHeaders): boolean {
   return headers['content-type']?.startsWith(STRUCTURED) === true;
 }
 
+/** A request as the framework hands it to a function: with a body of bytes, or none. */
+export type EventRequest = IncomingMessage & { body?: unknown };
+
+/**
+ * Reads the CloudEvent of a request, strictly, with its data where that is JSON or text.
+ * @throws {NotACloudEventError} as {@link readCloudEvent}.
+ */
+export function readRequest(request: EventRequest): { event: CloudEvent<unknown>; data: unknown } {
+  const headers = headersOf(request);
+  const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
+  const parsed = parseJson(text);
+  const event = readCloudEvent(headers, parsed);
+  return { event, data: isStructured(headers) ? event.data : (parsed ?? text) };
+}
+
+/** An event's type, as it may be logged: whoever sends an event chooses it. */
+export const typeForLog = ({ type }: { type: string }) => oneLine(type, TYPE_CHARACTERS);
+const TYPE_CHARACTERS = 100;
+
 /**
  * Reads the CloudEvent of a request, strictly.
  * @param headers names in lower case, as Node gives them.
- * @param body parsed JSON, text, or bytes: whatever the framework made of the body.
+ * @param body parsed JSON of a structured event; that of others is not looked at.
  * @throws {NotACloudEventError} says what is missing or wrong.
  */
 export function readCloudEvent(headers: IncomingHttpHeaders, body: unknown): CloudEvent<unknown> {

@@ -36,6 +36,11 @@ export class DatabaseSchemaError extends OperatorError {
   readonly code = 'DATABASE_SCHEMA';
 }
 
+/** The server or a proxy in front of it does not let a session be set up as these functions need it. */
+export class DatabaseSessionError extends OperatorError {
+  readonly code = 'DATABASE_SESSION';
+}
+
 /** bd has migrated the database since its schema was read; reading it anew may be all that it takes. */
 export class SchemaChangedError extends DatabaseSchemaError {}
 
@@ -58,14 +63,33 @@ export class TickIncompleteError extends OperatorError {
   }
 }
 
+/** The agent service does not accept AGENT_SERVICE_TOKEN; what its jobs do cannot be known. */
+export class AgentServiceDeniedError extends OperatorError {
+  readonly code = 'AGENT_SERVICE_DENIED';
+
+  constructor(url: string, status: number) {
+    super(
+      `the agent service at ${url} does not accept AGENT_SERVICE_TOKEN (HTTP ${status}). Beads were judged by their age alone; check the token.`,
+    );
+  }
+}
+
 /** BeadBoard could not say whether the agent is busy; nothing was claimed. */
 export class BeadBoardUnavailableError extends OperatorError {
   readonly code = 'BEADBOARD_UNAVAILABLE';
 }
 
-/** The next bead may fare better: the server answered, and only this statement was refused. */
-export function isOfOneBead(error: unknown): boolean {
-  return error instanceof DatabaseStatementError || error instanceof TransitionContendedError;
+/**
+ * Whether the next bead may fare better. Only a database that cannot be used ends a tick; everything else, a
+ * mistake in our own code included, is that bead's alone.
+ */
+export function isBeadError(error: unknown): boolean {
+  return !(
+    error instanceof DatabaseUnreachableError ||
+    error instanceof DatabaseAccessDeniedError ||
+    error instanceof DatabaseSchemaError ||
+    error instanceof DatabaseSessionError
+  );
 }
 
 /** The code of what nobody raised on purpose. */
@@ -80,10 +104,13 @@ export function describeError(error: unknown): { code: string; message: string }
   return { code: UNEXPECTED, message: messageOf(error) };
 }
 
-/** The same for whoever is not the operator: what nobody foresaw may say anything, and the log has it. */
-export function toldOutside(error: unknown): { code: string; message: string } {
+/**
+ * The same for whoever asks over HTTP: of a request that is wrong all, of a tick that failed the code alone. The
+ * message may name hosts and users, and the log has it.
+ */
+export function publicError(error: unknown): { code: string; message: string } {
   const { code, message } = describeError(error);
-  return { code, message: code === UNEXPECTED ? 'see the log' : message };
+  return { code, message: error instanceof NotACloudEventError ? message : 'see the log' };
 }
 
 /** The message of whatever was thrown. */

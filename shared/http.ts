@@ -56,6 +56,7 @@ export async function call({
   } catch (error) {
     const reason = describeNetworkError(error, timeoutMs);
     if (isNotConnected(error)) throw new NoConnectionError(reason, { cause: error });
+    if (isTimeout(error)) throw new NoAnswerInTimeError(reason, { cause: error });
     throw new NoAnswerError(reason, { cause: error });
   }
 }
@@ -65,6 +66,11 @@ export class NoConnectionError extends Error {}
 
 /** Something may have been sent. */
 export class NoAnswerError extends Error {}
+
+/** The time was over before the answer was complete. */
+export class NoAnswerInTimeError extends NoAnswerError {}
+
+const isTimeout = (error: unknown) => error instanceof Error && error.name === 'TimeoutError';
 
 /** What undici and the system report before a connection stands. */
 const NOT_CONNECTED: ReadonlySet<string> = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ECONNREFUSED']);
@@ -99,7 +105,7 @@ function codeOf(error: unknown): string {
 
 function describeNetworkError(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  if (isTimeout(error)) return `no answer within ${timeoutMs} ms`;
   if (codeOf(error) === 'UND_ERR_SOCKET')
     return 'the connection was closed before there was an answer';
   return error.message || codeOf(error) || error.name;

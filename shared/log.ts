@@ -1,5 +1,6 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 
+import { hideSecrets, knownSecrets } from './quote.ts';
 import { secretsOf, variables } from './variables.ts';
 
 export type { Logger };
@@ -21,9 +22,6 @@ const HIDDEN_FIELDS = [
   'notes',
 ];
 
-/** A shorter one stands in too many words, and its absence would tell more than it hides. */
-const MIN_SECRET_CHARACTERS = 5;
-
 /** pino names each depth; nothing of ours is nested deeper. */
 const DEPTHS = ['', '*.', '*.*.'];
 
@@ -44,9 +42,8 @@ export function createLog(
   { level, secrets }: LogSettings,
   destination?: DestinationStream,
 ): Logger {
-  const escaped = secrets
-    .filter(({ length }) => length >= MIN_SECRET_CHARACTERS)
-    .map((secret) => JSON.stringify(secret).slice(1, -1));
+  hideSecrets(secrets);
+  const escaped = knownSecrets().map((secret) => JSON.stringify(secret).slice(1, -1));
   const options = {
     level,
     base: { name },

@@ -41,6 +41,8 @@ export type Settings = Omit<
   /** Names the project in events, `/beads/<project>`: bd's `project_id`, or else the database. */
   source: string;
   log: LogSettings;
+  /** What an operator may not have meant, one line each, to be logged at the start. */
+  warnings: string[];
   /** Extensions that a SinkBinding adds to every event. */
   eventExtensions: Record<string, string>;
 };
@@ -85,7 +87,13 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     ...rest,
     database,
     log: { level: LOG_LEVEL, secrets: secretValues(variables, env) },
-    source: `/beads/${encodeURIComponent(file.project_id ?? database.database)}`,
+    source: `/beads/${encodeURIComponent((file.project_id ?? database.database).toWellFormed())}`,
+    warnings:
+      (user ?? file.dolt_server_user) === undefined
+        ? [
+            `no SQL user is named, so it is ${BD_DEFAULT_USER}, who may do anything: set BEADS_DOLT_SERVER_USER`,
+          ]
+        : [],
     eventExtensions: K_CE_OVERRIDES?.extensions ?? {},
   };
 }
@@ -101,21 +109,6 @@ export function readDispatchSettings(env: NodeJS.ProcessEnv): DispatchSettings {
     throw new SettingsError("BEADBOARD_URL is not set; it takes BeadBoard's base address");
   }
   return { ...settings, BEADBOARD_URL };
-}
-
-/**
- * Reads the settings of `watch`, whose one purpose is to send wake-ups.
- * @throws {SettingsError} as {@link readSettings}, or when `K_SINK` is missing.
- */
-export function readWatchSettings(env: NodeJS.ProcessEnv): Settings & { K_SINK: string } {
-  const settings = readSettings(env);
-  const { K_SINK } = settings;
-  if (K_SINK === undefined) {
-    throw new SettingsError(
-      'K_SINK is not set; it takes where wake-ups go (a ContainerSource sets it)',
-    );
-  }
-  return { ...settings, K_SINK };
 }
 
 /** Ends the start with one line on stderr and exit code 1 when a setting is bad. */
@@ -158,13 +151,21 @@ function explain(
   secrets: readonly string[],
 ): string {
   const name = String(issue.path[0]);
-  const value = JSON.stringify(env[name])?.replace(/\/\/[^/]*@/, '//…@');
+  const value = shown(env[name] ?? '');
   const got = !env[name]
     ? 'not set'
     : secrets.includes(name)
       ? 'set to something that is not shown'
       : value;
   return `${name} is ${got}; it takes ${issue.message}`;
+}
+
+/** A value as it may be repeated: of an address only scheme and host, since the rest may hold a secret. */
+function shown(value: string): string {
+  const address = /^(\w+:\/\/)(?:[^/?#]*@)?([^/?#]*)(.*)$/.exec(value);
+  return JSON.stringify(
+    address === null ? value : `${address[1]}${address[2]}${address[3] ? '/…' : ''}`,
+  );
 }
 
 function readMetadataFile(folder: string): z.output<typeof metadataFile> {

@@ -1,10 +1,10 @@
 import type { Bead } from './beads/bead.ts';
 import type { Beads } from './beads/beads.ts';
 import type { ClaimEvidence } from './beads/intent.ts';
+import { DIED } from './beads/notes.ts';
 import type { Transition } from './beads/transition.ts';
 import { release, unconfirmed } from './beads/transitions.ts';
 import type { TickContext } from './tick-function.ts';
-import { logUnwritten } from './unwritten.ts';
 
 /** What to do with a claim whose outcome nobody has recorded. */
 export type OrphanVerdict = 'leave' | 'release' | 'unconfirmed';
@@ -25,7 +25,7 @@ export function judgeOrphan({ alive, mayHavePosted }: ClaimEvidence): OrphanVerd
 export async function settleOrphans(
   beads: Beads,
   inProgress: readonly Bead[],
-  { log, relay }: TickContext,
+  { log, relay, faults }: TickContext,
 ): Promise<{ released: number; orphaned: number; errors: number }> {
   const counts = { released: 0, orphaned: 0, errors: 0 };
   for (const bead of inProgress) {
@@ -35,11 +35,12 @@ export async function settleOrphans(
       if (verdict === 'leave') continue;
       const outcome = await beads.transition(await settlementOf(verdict, bead, beads));
       if (!outcome.done) continue;
-      relay.report(outcome.events);
+      relay.wake(outcome.events);
       counts[verdict === 'release' ? 'released' : 'orphaned'] += 1;
+      faults.clear();
       log.warn({ bead: bead.id, verdict }, 'settled a claim whose dispatcher died');
     } catch (error) {
-      logUnwritten(error, bead.id, log);
+      await faults.record(error, bead.id, beads);
       counts.errors += 1;
     }
   }
@@ -56,6 +57,6 @@ async function settlementOf(
   const claim = { bead, token: bead.step?.token ?? '', attempt, rests: attempt };
   return unconfirmed(claim, {
     reason: 'dispatcher-died',
-    words: 'the dispatcher died before it had the answer',
+    words: DIED,
   });
 }

@@ -1,18 +1,17 @@
-import { randomUUID } from 'node:crypto';
-
 import type { HttpFunction } from '@google-cloud/functions-framework';
 
 import { envelopeFrom, type Envelope } from './audit/envelope.ts';
 import { Relay } from './audit/relay.ts';
 import { Sink } from './audit/sink.ts';
-import { wakeUpEvent } from './audit/wake-up.ts';
+import { tickFailed } from './audit/tick-failed.ts';
 import type { BeadsDatabase } from './beads/beads.ts';
-import { readCloudEvent } from './cloud-event.ts';
+import { BeadFaults } from './bead-faults.ts';
+import { readRequest, typeForLog } from './cloud-event.ts';
 import {
   describeError,
   NotACloudEventError,
   TickIncompleteError,
-  toldOutside,
+  publicError,
   UNEXPECTED,
 } from './errors.ts';
 import { holdSignals, isStopping } from './hold-signals.ts';
@@ -21,14 +20,13 @@ import { OneAtATime } from './one-at-a-time.ts';
 import type { Settings } from './settings.ts';
 import { traceOf } from './trace.ts';
 
-/** A broker answers when the tick that was asked for has ended; there is no need to hear of that. */
-const ASK_TIMEOUT_MS = 5_000;
-
 /** What a tick gets of its surroundings. */
 export interface TickContext {
   log: Logger;
   /** Takes what the tick has recorded to the sink, beside its work. */
   relay: Relay;
+  /** What went wrong with single beads. */
+  faults: BeadFaults;
   /** Makes events of what the tick does. */
   envelope: Envelope;
   /** W3C trace context, for calls and events. */
@@ -37,14 +35,8 @@ export interface TickContext {
   isStopping(): boolean;
 }
 
-/**
- * How many beads a tick did something with, by what it did. `errors` could not be written; `leftOver` can
- * be dispatched at once, by a tick that is asked for through the broker.
- */
-export type Counts = Readonly<Record<string, number>> & {
-  readonly errors: number;
-  readonly leftOver: number;
-};
+/** How many beads a tick did something with, by what it did; `errors` could not be written. */
+export type Counts = Readonly<Record<string, number>> & { readonly errors: number };
 
 export type Tick = (context: TickContext) => Promise<Counts>;
 
@@ -62,6 +54,7 @@ export function tickFunction(
   tick: Tick,
 ): HttpFunction {
   const sink = settings.K_SINK === undefined ? undefined : new Sink(settings.K_SINK);
+  const relay = new Relay({ sink, openOutbox: () => database.openOutbox(), log });
   log.info(
     {
       database: settings.database.database,
@@ -74,67 +67,53 @@ export function tickFunction(
       : `${name} starts; events go to ${settings.K_SINK}`,
   );
 
+  for (const warning of settings.warnings) log.warn(warning);
+
   /** Ticks of one process do not overlap: BeadBoard would call itself free for both. */
-  const ticks = new OneAtATime<number>();
+  const ticks = new OneAtATime<void>();
 
   return async (request, response) => {
     await holdSignals(async () => {
       try {
         if (request.method !== 'POST') throw new NotACloudEventError('a tick is sent with POST');
-        const event = readCloudEvent(request.headers, request.body);
+        const { event } = readRequest(request);
         if (settings.PAUSED) {
-          log.info({ trigger: event.type }, 'paused: nothing is done');
+          log.info({ trigger: typeForLog(event) }, 'paused: nothing is done');
           response.status(204).end();
           return;
         }
         const context = contextOf(traceOf(event['traceparent'] ?? request.headers['traceparent']));
-        const leftOver = await ticks.run(() => runTick(context, event.type));
+        await ticks.run(() => runTick(context, typeForLog(event)));
         response.status(204).end();
-        if (leftOver > 0) await askForDispatch(leftOver, context);
       } catch (error) {
         const status = error instanceof NotACloudEventError ? 400 : 503;
-        response.status(status).json(toldOutside(error));
+        response.status(status).json(publicError(error));
       }
+      // The answer is on its way; a broker's answers may take longer.
+      await relay.finish();
     });
   };
 
   function contextOf(traceparent: string): TickContext {
     const { source: project, eventExtensions: extensions } = settings;
     const envelope = envelopeFrom({ project, function: name, traceparent, extensions });
-    const relay = new Relay({ sink, openOutbox: () => database.openOutbox(), log });
-    return { log, relay, envelope, traceparent, isStopping };
+    return { log, relay, faults: new BeadFaults(log), envelope, traceparent, isStopping };
   }
 
-  /** Through the broker, once this tick has ended; one that gets lost costs the time to the next. */
-  async function askForDispatch(beads: number, { envelope }: TickContext): Promise<void> {
-    const wakeUp = wakeUpEvent('dispatch.due.v1', { reason: 'left', beads });
-    await sink?.deliver(envelope(wakeUp), ASK_TIMEOUT_MS);
-  }
-
-  /** @returns how many beads can be dispatched at once. */
-  async function runTick(context: TickContext, trigger: string): Promise<number> {
+  async function runTick(context: TickContext, trigger: string): Promise<void> {
     const startedAt = performance.now();
     try {
       const counts = await tick(context);
-      await context.relay.settle();
+      await relay.flush();
       const durationMs = Math.round(performance.now() - startedAt);
       log.info({ ...counts, trigger, durationMs }, 'tick');
       if (counts.errors > 0) throw new TickIncompleteError(counts.errors);
-      return counts.leftOver;
     } catch (error) {
       const { code, message } = describeError(error);
       const stack = code === UNEXPECTED && error instanceof Error ? { stack: error.stack } : {};
       log.error({ code, trigger, ...stack }, message);
-      await context.relay.settle();
-      await context.relay.announce(
-        context.envelope({
-          id: randomUUID(),
-          name: 'tick.failed.v1',
-          subject: name,
-          at: new Date(),
-          data: { function: name, ...toldOutside(error) },
-        }),
-      );
+      relay.sendNow(context.envelope(tickFailed(name, settings.source, error)));
+      await relay.flush();
       throw error;
     }
   }

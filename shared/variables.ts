@@ -99,7 +99,13 @@ export const variables = z.object({
   PAUSED: yesNo
     .default(false)
     .describe('A tick answers 204 and does nothing; events that wait go on waiting.'),
-  AGENT_ASSIGNEE: text.default('agent').describe('The assignee whose beads are dispatched.'),
+  AGENT_ASSIGNEE: z
+    .string()
+    .refine((value) => value.trim() === value && value !== '', {
+      error: 'a name without blanks around it',
+    })
+    .default('agent')
+    .describe('The assignee whose beads are dispatched.'),
   MAX_DISPATCHES_PER_TICK: whole(1, 1000)
     .default(10)
     .describe('Most beads one tick hands over; it ends earlier when BeadBoard is busy.'),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 
 import { format } from 'prettier';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -117,7 +117,7 @@ afterAll(async () => {
   const file = process.env['CONFORMANCE_FILE'];
   if (file !== undefined && file !== '') {
     const text = await format(page(table), { parser: 'markdown', printWidth: 100 });
-    await writeFile(join(import.meta.dirname, '..', file), text);
+    await writeFile(resolve(import.meta.dirname, '..', file), text);
     console.log(`conformance: written to ${file}`);
   }
 });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { leftAlone } from '../demo/words.ts';
 import { claim } from '../shared/beads/transitions.ts';
+import { expectAudited } from './world/audit.ts';
 import { GENERATIONS } from './world/bd-schema.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
 
@@ -36,7 +37,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     ]);
     const committer = 'beads-dispatcher';
     expect(await scene.tracker.log(3)).toEqual([
-      { message: 'dispatch: dispatched code-a1', committer },
+      { message: 'dispatch: note job code-a1', committer },
       { message: 'dispatch: claim code-a1', committer },
       expect.objectContaining({ message: 'bd: create code-a1' }),
     ]);
@@ -140,13 +141,13 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     await scene.tracker.create('code-bad', { assignee: 'agent', priority: 0 });
     await scene.tracker.create('code-good', { assignee: 'agent' });
     scene.board.onPost = (id) =>
-      id === 'code-bad' ? { status: 500, text: 'not\r\nconfigured\u0007' } : undefined;
+      id === 'code-bad' ? { status: 500, json: { error: 'not\r\nconfigured\u0007' } } : undefined;
 
     expect(await scene.dispatch()).toMatchObject({ failed: 1, dispatched: 1 });
 
     const bead = await scene.tracker.show('code-bad');
     expect(bead.status).toBe('open');
-    expect(bead.notes.split('\n').at(-1)).toBe('dispatch failed HTTP 500: not configured');
+    expect(bead.notes.split('\n').at(-1)).toBe('dispatch failed HTTP 500: "not configured"');
     expect(scene.sink.typesOf('code-bad')).toEqual(['dispatch.claimed.v1', 'dispatch.failed.v1']);
 
     expect(await scene.dispatch()).toMatchObject({ eligible: 0, left: 1 });
@@ -172,7 +173,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     const bead = await scene.tracker.show('code-a1');
     expect(bead.status).toBe('blocked');
     expect(bead.notes.split('\n').slice(-2)).toEqual([
-      'dispatch failed HTTP 400: {"error":"Bead code-a1 not found."}',
+      'dispatch failed HTTP 400: "Bead code-a1 not found."',
       'dispatch given up after 2 attempts',
     ]);
     expect(scene.sink.typesOf('code-a1')).toEqual([
@@ -235,7 +236,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
 
     const bead = await scene.tracker.show('code-a1');
     expect(bead.status).toBe('closed');
-    expect(bead.notes).toContain('dispatch failed HTTP 409: {"error":"Agent is busy"}');
+    expect(bead.notes).toContain('dispatch failed HTTP 409: "Agent is busy"');
   });
 
   it('leaves a bead to the person who took it over meanwhile', async () => {
@@ -340,14 +341,38 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
   it('leaves a bead whose metadata holds something else in the place of a claim', async () => {
     for (const [id, metadata] of Object.entries({
       'code-array': '[]',
-      'code-null': 'null',
+      'code-text': '"mine"',
       'code-taken': '{"beads_auto_dispatch": "mine"}',
     })) {
       await scene.tracker.create(id, { assignee: 'agent', metadata });
     }
     await scene.tracker.create('code-without', { assignee: 'agent', metadata: null });
-    expect(await scene.dispatch()).toMatchObject({ eligible: 1, left: 3, dispatched: 1 });
-    expect(scene.board.posts).toEqual(['code-without']);
+    await scene.tracker.create('code-null', { assignee: 'agent', metadata: 'null' });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 2, left: 3, dispatched: 2 });
+    expect(scene.board.posts.toSorted()).toEqual(['code-null', 'code-without']);
+  });
+
+  it('notes both jobs of a bead that a person reopens, and another tick claims, during its POST', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    scene.board.onPost = async () => {
+      scene.board.onPost = undefined;
+      await scene.tracker.retrying(
+        async () => await scene.tracker.update('code-a1', { status: 'open' }),
+      );
+      expect(await scene.dispatch()).toMatchObject({ dispatched: 1 });
+      return undefined;
+    };
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 1 });
+    const [second = '', first = ''] = scene.board.jobs.map(({ jobId }) => jobId);
+    const { notes, metadata } = await scene.tracker.show('code-a1');
+    expect(notes).toContain(
+      `dispatched: job=${second}\ndispatched: job=${first} by an earlier claim`,
+    );
+    expect(metadata, 'the marker is that of the claim that holds').toContain(`:${second}"`);
+    expect(
+      scene.sink.typesOf('code-a1').filter((type) => type.includes('dispatched')),
+    ).toHaveLength(2);
+    await expectAudited(scene);
   });
 
   it('carries one trace from the tick through BeadBoard to the events', async () => {

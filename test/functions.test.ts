@@ -256,14 +256,14 @@ describe('the built functions', () => {
 
     it('refuse a schema that is newer than they know, and write nothing', async () => {
       await scene.tracker.create('code-a1', { assignee: 'agent' });
-      await scene.tracker.sql('ALTER TABLE issues ADD COLUMN quorum bigint');
+      await scene.tracker.sql('ALTER TABLE issues ADD COLUMN quorum bigint NOT NULL DEFAULT 0');
       await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd migrate')");
       const failing = await start('dispatch');
 
       expect(await failing.tick()).toBe(503);
 
       await failing.stop();
-      expect(failing.output).toContain('does not know: issues.quorum.');
+      expect(failing.output).toContain('does not know: issues.quorum');
       expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
     });
 

@@ -10,7 +10,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dolt = await DoltServer.start();
+  const dolt = await DoltServer.start({ autocommit: project.name !== 'no-autocommit' });
   project.provide('doltPort', dolt.port);
   return async () => {
     await dolt.remove();

@@ -32,12 +32,12 @@ describe.each<FunctionName>(['dispatch', 'reap'])('an idle tick of %s', (name) =
     expect(started.log.filter(({ level }) => level !== 'info')).toEqual([]);
   });
 
-  it('is one query in a warm process and two in a fresh one, and nothing else at all', async () => {
+  it('is one query in a warm process and three in a fresh one, and nothing else at all', async () => {
     const hash = async () => await scene.tracker.sql('SELECT dolt_hashof_db() AS hash');
     const before = await hash();
     expect(await started.tick()).toBe(204);
-    // The schema; and the beads and the outbox, in one packet.
-    expect(proxy.statements.map(kindOf)).toEqual(['SELECT', 'START']);
+    // The session's variables; the schema; and the beads and the outbox, in one packet.
+    expect(proxy.statements.map(kindOf)).toEqual(['SET', 'SELECT', 'START']);
     proxy.statements.length = 0;
     expect(await started.tick()).toBe(204);
     expect(proxy.statements).toEqual([

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { EVENT_NAMES, typeOf } from '../shared/audit/event-types.ts';
 import { readSettings } from '../shared/settings.ts';
 import { OVERLAY_TICKS } from '../tools/idle-cost.ts';
+import { DELIVERY } from './world/broker.ts';
 import {
   buildOverlay,
   buildOwnOverlay,
@@ -86,20 +87,67 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
-  it('loses no event: every Trigger has a dead letter sink, and both functions a sink', () => {
-    const triggers = objects.filter(({ kind }) => kind === 'Trigger');
-    expect(triggers.length).toBeGreaterThanOrEqual(2);
-    for (const { spec, metadata } of triggers) {
-      expect(spec, metadata.name).toMatchObject({
-        delivery: { deadLetterSink: { ref: { name: 'beads-dead-letters' } } },
-      });
+  it('loses no event: what no subscriber takes ends in the dead letters, before the sender gives up', () => {
+    const { delivery } = z
+      .looseObject({
+        delivery: z.looseObject({
+          retry: z.number(),
+          backoffPolicy: z.literal('exponential'),
+          backoffDelay: z.string(),
+          timeout: z.string(),
+        }),
+      })
+      .parse(find(objects, 'Broker', 'beads')['spec']);
+    expect(delivery).toMatchObject({ deadLetterSink: { ref: { name: 'beads-dead-letters' } } });
+    const ms = (duration: string) => Number(/^PT([\d.]+)S$/.exec(duration)?.[1]) * 1000;
+    const { retry, backoffDelay, timeout } = delivery;
+    const found = { retry, backoffMs: ms(backoffDelay), timeoutMs: ms(timeout) };
+    expect(found, 'the stand-in of the tests').toEqual(DELIVERY);
+    const longestMs = (retry + 1) * found.timeoutMs + found.backoffMs * (2 ** retry - 1);
+    expect(longestMs).toBeLessThan(10_000);
+    // What has no delivery of its own takes over the broker's.
+    for (const { spec, metadata } of objects.filter(({ kind }) => kind === 'Trigger')) {
+      expect(spec, metadata.name).not.toHaveProperty('delivery');
     }
     for (const name of ['beads-dispatch', 'beads-reap']) {
       expect(find(objects, 'SinkBinding', name)['spec']).toMatchObject({
         subject: { name },
         sink: { ref: { kind: 'Broker', name: 'beads' } },
       });
-      expect(find(objects, 'NetworkPolicy', name)).toBeDefined();
+    }
+  });
+
+  it('lets every pod talk to nobody but those that are named', () => {
+    const pods = objects.flatMap(({ kind, metadata }) =>
+      ['Service', 'ContainerSource'].includes(kind) ? [metadata.name] : [],
+    );
+    expect(JSON.stringify(find(objects, 'NetworkPolicy', 'beads-default-deny')['spec'])).toContain(
+      'beads-dispatch',
+    );
+    for (const name of pods) {
+      expect(
+        JSON.stringify(find(objects, 'NetworkPolicy', 'beads-default-deny')['spec']),
+      ).toContain(`"${name}"`);
+    }
+    for (const { spec, metadata } of objects.filter(({ kind }) => kind === 'NetworkPolicy')) {
+      const { egress = [] } = z
+        .looseObject({
+          egress: z.array(z.looseObject({ to: z.array(z.unknown()).min(1) })).optional(),
+        })
+        .parse(spec);
+      expect(
+        egress.every(({ to }) => to.length > 0),
+        metadata.name,
+      ).toBe(true);
+    }
+  });
+
+  it('needs no feature of Knative Serving that is off in a stock installation', () => {
+    for (const { spec, metadata } of objects.filter(({ apiVersion }) =>
+      apiVersion.startsWith('serving.'),
+    )) {
+      const text = JSON.stringify(spec);
+      expect(text, metadata.name).not.toMatch(/persistentVolumeClaim|fsGroup|"initContainers"/);
     }
   });
 
@@ -173,6 +221,15 @@ describe('the overlays', () => {
     });
     const plain = await buildOwnOverlay({ resources: ['base'], components: ['paused'] });
     expect(kept(objectsIn(plain))).toEqual({ 'kn-source-ping-suspend/schedule': '*/2 * * * *' });
+  });
+
+  it('audit-log-file: is a Deployment that never runs twice', async () => {
+    const yaml = await buildOwnOverlay({ resources: ['base'], components: ['audit-log-file'] });
+    expect(problemsIn(yaml)).toEqual([]);
+    expect(find(objectsIn(yaml), 'Deployment', 'beads-audit-log')['spec']).toMatchObject({
+      replicas: 1,
+      strategy: { type: 'Recreate' },
+    });
   });
 
   it('kafka: has a Kafka broker', () => {

@@ -5,6 +5,7 @@ import { EVENT_DATA } from '../shared/audit/event-types.ts';
 import { AgentService } from '../shared/agent-service/agent-service.ts';
 import { reap } from '../shared/beads/transitions.ts';
 import { AgentServiceStandIn } from './world/agent-service.ts';
+import { expectAudited } from './world/audit.ts';
 import { GENERATIONS } from './world/bd-schema.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
 
@@ -109,7 +110,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
 
       expect((await scene.tracker.show('code-grace')).status).toBe('in_progress');
       expect((await scene.tracker.show('code-ended')).notes).toContain(
-        `reaper: no progress for 3m (threshold 30m) — blocking: job ${ended} is completed`,
+        `reaper: no progress for 3m (threshold 2m) — blocking: job ${ended} is completed`,
       );
     } finally {
       await service.stop();
@@ -191,6 +192,26 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
       );
       if (status === 'blocked') expect(last?.['message'], notes).toBe('bd: update code-a1');
     }
+  });
+
+  it.each([
+    ['an array', '[]'],
+    ['a text', '"mine"'],
+    ['null', 'null'],
+  ])('five reapers block a bead once although its metadata is %s', async (_, metadata) => {
+    await scene.tracker.create('code-a1', {
+      assignee: 'agent',
+      status: 'in_progress',
+      updated_at: '2026-11-01 10:00:00',
+      metadata,
+    });
+    const counts = await Promise.all(Array.from({ length: 5 }, () => scene.reap()));
+
+    expect(counts.reduce((sum, { blocked }) => sum + blocked, 0)).toBe(1);
+    expect(await scene.tracker.eventsBy('beads-reaper', 'code-a1')).toHaveLength(1);
+    const { notes } = await scene.tracker.show('code-a1');
+    expect(notes.match(/reaper:/g)).toHaveLength(1);
+    await expectAudited(scene);
   });
 
   it('two reapers block a bead once', async () => {

@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { Session } from '../shared/beads/session.ts';
+import { connectTo } from './world/database.ts';
+import { makeUser } from './world/rights.ts';
 import { Scene } from './world/scene.ts';
 
 /** That these rights are enough, all tests show: their ticks run as this user. */
@@ -41,5 +43,26 @@ describe('a user with only the rights of docs/grants.sql', () => {
     } finally {
       session.close();
     }
+  });
+});
+
+describe('docs/grants.sql', () => {
+  it('changes nothing for a database that is not there, and holds no password', async () => {
+    const port = inject('doltPort');
+    await expect(makeUser(port, 'not_there')).rejects.toThrow(/database not found/);
+    const root = await connectTo(port);
+    const [users] = await root.query("SELECT 1 FROM mysql.user WHERE user = 'u_not_there'");
+    await root.end();
+    expect(users).toEqual([]);
+  });
+
+  it('may be run again, for a user that is there', async () => {
+    const scene = await Scene.open();
+    expect(await makeUser(scene.settings.port, scene.settings.database)).toMatchObject({
+      user: scene.settings.user,
+    });
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 1 });
+    await scene.close();
   });
 });

@@ -21,7 +21,7 @@ describe('a Dolt server that takes TLS only', () => {
     scene.board.onPost = () => ({ status: 200, json: { job_id: '3f2a9c0d1e4b' } });
     await dolt.stop();
     certificate = await Certificate.for(NAME);
-    await dolt.restart(certificate);
+    await dolt.restart({ certificate });
   });
   afterAll(async () => {
     await Promise.all([scene.board.stop(), scene.sink.stop(), dolt.remove()]);
@@ -67,13 +67,13 @@ describe('a Dolt server that takes TLS only', () => {
   it('is not believed when its certificate is for another name', async () => {
     const other = await Certificate.for('dolt.example.org');
     await dolt.stop();
-    await dolt.restart(other);
+    await dolt.restart({ certificate: other });
     const { answer, error } = await tick({
       BEADS_DOLT_SERVER_TLS: 'true',
       NODE_EXTRA_CA_CERTS: other.certFile,
     });
     await dolt.stop();
-    await dolt.restart(certificate);
+    await dolt.restart({ certificate });
     await other.remove();
     expect(answer).toBe(503);
     expect(error).toMatchObject({

@@ -11,9 +11,9 @@ const DAY_S = 86_400;
 const STABLE_WINDOW_S = 60;
 /** … and then a pod lives on for the longer of this and its retention period. */
 const GRACE_S = 30;
-/** An idle tick is one query for beads and outbox; a fresh process asks for the schema first. */
+/** An idle tick is one query for beads and outbox; a fresh process sets up its session and asks for the schema first. */
 const QUERIES_A_TICK = 1;
-const QUERIES_A_START = 1;
+const QUERIES_A_START = 2;
 
 export interface Ticks {
   /** As cron has it. */

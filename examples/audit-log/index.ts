@@ -1,10 +1,10 @@
 import { closeSync, openSync } from 'node:fs';
 
-import { http } from '@google-cloud/functions-framework';
 import type { CloudEvent } from 'cloudevents';
 
 import { messageOf } from '../../shared/errors.ts';
 import { createLog } from '../../shared/log.ts';
+import { serve } from '../../shared/server.ts';
 import { readVariables, settingsOrExit } from '../../shared/settings.ts';
 import { subscriber } from '../subscriber.ts';
 import { LogFile } from './log-file.ts';
@@ -18,13 +18,14 @@ if (path !== undefined) exitUnlessWritable(path);
 const file = path === undefined ? undefined : LogFile.open(path);
 log.info({ path: path ?? 'stdout' }, 'audit-log starts');
 
-http(
+serve(
   'audit-log',
   subscriber(log, async (event, data) => {
     const whole: CloudEvent<unknown> = event.cloneWith({ data });
     if (file === undefined) log.info({ event: whole }, 'event');
     else await (await file).append(whole);
   }),
+  log,
 );
 
 function exitUnlessWritable(file: string): void {

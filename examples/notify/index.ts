@@ -1,6 +1,5 @@
-import { http } from '@google-cloud/functions-framework';
-
 import { createLog } from '../../shared/log.ts';
+import { serve } from '../../shared/server.ts';
 import { readVariables, secretValues, settingsOrExit } from '../../shared/settings.ts';
 import { subscriber } from '../subscriber.ts';
 import { notifier } from './notify.ts';
@@ -11,4 +10,4 @@ const secrets = secretValues(notifyVariables, process.env);
 const log = createLog('notify', { level: settings.LOG_LEVEL, secrets });
 log.info({ format: settings.NOTIFY_FORMAT, events: settings.NOTIFY_EVENTS }, 'notify starts');
 
-http('notify', subscriber(log, notifier(settings, log)));
+serve('notify', subscriber(log, notifier(settings, log)), log);

@@ -1,6 +1,7 @@
 import { backOffMs } from '../../shared/beads/back-off.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { Candidate, Look } from '../../shared/beads/look.ts';
+import { MAX_ROW_BYTES } from '../../shared/beads/statements.ts';
 import type { RetryPolicy } from '../../shared/beads/transitions.ts';
 import type { Settings } from '../../shared/settings.ts';
 import { breakerOf, type BreakerState } from './breaker.ts';
@@ -77,7 +78,8 @@ export function decide(look: Look, policy: Policy): Decision {
     }
   }
   const best = eligible.toSorted(byUrgency);
-  const breaker = breakerOf(look.misses);
+  const resets = look.open.flatMap(({ failures }) => failures.resetSecondsAgo ?? []);
+  const breaker = breakerOf(look.misses, Math.min(...resets, Number.POSITIVE_INFINITY));
   const go = breaker.kind === 'closed' ? best.length : breaker.kind === 'half-open' ? 1 : 0;
   const rests = best.slice(go).map(({ bead }) => ({ id: bead.id, reason: whyAllRest(breaker) }));
   return { eligible: best.slice(0, go), left: [...left, ...rests], breaker };
@@ -89,6 +91,8 @@ export function reasonToLeave(
   now: Date,
   { retry }: Policy,
 ): string | undefined {
+  // BeadBoard trims the id that it is given, and would dispatch another bead.
+  if (bead.id.trim() !== bead.id) return 'its id begins or ends with a blank';
   if (!bead.hasAcceptanceCriteria) return 'it has no acceptance criteria';
   if (NOT_WORK.has(bead.type)) return `it is a ${bead.type}, not work`;
   if (bead.pinned) return 'it is pinned';
@@ -96,6 +100,9 @@ export function reasonToLeave(
   if (bead.ephemeral) return 'it is ephemeral';
   if (bead.deferUntil !== undefined && bead.deferUntil > now) {
     return `it is deferred until ${bead.deferUntil.toISOString()}`;
+  }
+  if (bead.rowBytes > MAX_ROW_BYTES) {
+    return `it is too large: ${bead.rowBytes} bytes of text, and ${MAX_ROW_BYTES} are the most`;
   }
   if (bead.hasForeignMetadata) return 'its metadata has something else where a claim goes';
   if (waiting === 'notes-full') return 'its notes are full';

@@ -2,7 +2,7 @@ import { describeError } from '../../shared/errors.ts';
 import type { DispatchOutcome } from '../../shared/beadboard/outcome.ts';
 import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import type { Beads } from '../../shared/beads/beads.ts';
-import type { Transition } from '../../shared/beads/transition.ts';
+import type { Outcome, Transition } from '../../shared/beads/transition.ts';
 import {
   claim,
   dispatched,
@@ -12,7 +12,6 @@ import {
   type RetryPolicy,
 } from '../../shared/beads/transitions.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
-import { logUnwritten } from '../../shared/unwritten.ts';
 import type { Eligible } from './decide.ts';
 
 /**
@@ -35,7 +34,7 @@ export async function handOver(
   beads: Beads,
   beadboard: BeadBoard,
   retry: RetryPolicy,
-  { log, relay, traceparent }: TickContext,
+  { log, relay, faults, traceparent }: TickContext,
 ): Promise<HandOver> {
   try {
     const wanted = claim(bead, attempt);
@@ -44,10 +43,10 @@ export async function handOver(
       log.debug({ bead: bead.id, reason: won.reason }, 'claim lost');
       return 'lost';
     }
-    relay.report(won.events);
+    relay.wake(won.events);
     const held: Claim = { bead, token: wanted.token, attempt, rests };
 
-    const obstacle = await beads.obstacleToPost(held).catch(notReadBack);
+    const obstacle = await confirm(held, beads);
     const outcome: DispatchOutcome =
       obstacle === undefined
         ? await beadboard.dispatch(bead.id, traceparent)
@@ -56,15 +55,41 @@ export async function handOver(
     const known = { ...outcome, words: undefined };
     log.info({ bead: bead.id, attempt, outcome: known }, 'handed over');
 
-    const recorded = await beads.transition(recordOf(held, outcome, retry));
-    if (recorded.done) relay.report(recorded.events);
+    const recorded = await record(held, beads, (claim) => recordOf(claim, outcome, retry));
+    if (recorded.done) relay.wake(recorded.events);
     else
       log.warn({ bead: bead.id, outcome: known, reason: recorded.reason }, 'outcome not recorded');
+    faults.clear();
     return obstacle === undefined ? resultOf(outcome) : 'withdrawn';
   } catch (error) {
-    logUnwritten(error, bead.id, log);
+    await faults.record(error, bead.id, beads);
     return 'errors';
   }
+}
+
+/** What was read back is as good as this old; a process may be suspended at any moment. */
+const CONFIRMED_MS = 5_000;
+
+/** @returns `undefined` when the bead may be posted now, else what stands in the way. */
+async function confirm(held: Claim, beads: Beads): Promise<string | undefined> {
+  for (;;) {
+    const readAt = Date.now();
+    const obstacle = await beads.obstacleToPost(held).catch(notReadBack);
+    if (obstacle !== undefined || Date.now() - readAt < CONFIRMED_MS) return obstacle;
+  }
+}
+
+/** Writes the outcome where the bead now is: bd may have renamed it meanwhile. */
+async function record(
+  held: Claim,
+  beads: Beads,
+  wanted: (held: Claim) => Transition,
+): Promise<Outcome> {
+  const recorded = await beads.transition(wanted(held));
+  if (recorded.done || recorded.isGone !== true) return recorded;
+  const id = await beads.findClaimed(held.token);
+  if (id === undefined) return recorded;
+  return await beads.transition(wanted({ ...held, bead: { ...held.bead, id } }));
 }
 
 /** A claim that cannot be read back is not posted, and so is given back and not unknown. */

@@ -1,9 +1,8 @@
-import { http } from '@google-cloud/functions-framework';
-
 import { AgentService } from '../../shared/agent-service/agent-service.ts';
 import { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { createLog } from '../../shared/log.ts';
+import { serve } from '../../shared/server.ts';
 import { readDispatchSettings, settingsOrExit } from '../../shared/settings.ts';
 import { tickFunction } from '../../shared/tick-function.ts';
 import { policyOf } from './decide.ts';
@@ -20,7 +19,8 @@ const parts = {
   tickTimeoutMs: settings.TICK_TIMEOUT_MS,
 };
 
-http(
+serve(
   'dispatch',
   tickFunction('dispatch', settings, database, log, (context) => dispatchTick(parts, context)),
+  log,
 );

@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
 
-import type { AgentService } from '../../shared/agent-service/agent-service.ts';
+import { AT_WORK, NO_ANSWER, type AgentService } from '../../shared/agent-service/agent-service.ts';
 import type { BeadBoard } from '../../shared/beadboard/beadboard.ts';
+import type { Bead } from '../../shared/beads/bead.ts';
+import { isSendDue } from '../../shared/beads/outbox.ts';
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
@@ -19,13 +21,7 @@ export interface DispatchParts {
 }
 
 export type DispatchCounts = Record<
-  | Exclude<HandOver, 'withdrawn'>
-  | 'eligible'
-  | 'left'
-  | 'leftOver'
-  | 'released'
-  | 'orphaned'
-  | 'errors',
+  Exclude<HandOver, 'withdrawn'> | 'eligible' | 'left' | 'released' | 'orphaned' | 'errors',
   number
 >;
 
@@ -56,13 +52,12 @@ export async function dispatchTick(
   return await database.use(context.envelope, async (beads) => {
     let sight = await Sight.take(beads, policy);
     const { seen } = sight;
-    if (seen.unsentSince !== undefined) context.relay.report();
+    if (isSendDue(seen.outbox, seen.now)) context.relay.wake();
     const settled = await settleOrphans(beads, seen.inProgress, context);
     report(sight.decision, context);
     const counts = {
       eligible: sight.decision.eligible.length,
       left: sight.decision.left.length,
-      leftOver: 0,
       dispatched: 0,
       failed: 0,
       busy: 0,
@@ -84,10 +79,17 @@ export async function dispatchTick(
       const stop = await whyStop();
       if (stop !== undefined) {
         context.log.info({ reason: stop, waiting: next.bead.id }, 'no further bead is taken');
-        if (TICK_IS_OVER.has(stop)) counts.leftOver = waiting.length;
         break;
       }
       tried.add(next.bead.id);
+      if (await hasJobAtWork(agentService, next.bead)) {
+        context.log.warn(
+          { bead: next.bead.id, job: next.bead.job?.id },
+          'left alone: its job still runs',
+        );
+        counts.left += 1;
+        continue;
+      }
       const result = await handOver(next, beads, beadboard, policy.retry, context);
       counts[result === 'withdrawn' ? 'lost' : result] += 1;
       misses = isMiss(result) ? misses + 1 : 0;
@@ -103,9 +105,9 @@ export async function dispatchTick(
     async function whyStop(): Promise<string | undefined> {
       if (context.isStopping()) return 'the process is told to end';
       const taken = counts.dispatched + counts.unconfirmed;
-      if (taken > 0 && performance.now() > deadline) return TIME_IS_OVER;
+      if (taken > 0 && performance.now() > deadline) return "the tick's time is over";
       if (performance.now() > deadline) return 'the time was over before the first bead';
-      if (taken >= policy.maxDispatchesPerTick) return ENOUGH;
+      if (taken >= policy.maxDispatchesPerTick) return 'MAX_DISPATCHES_PER_TICK is reached';
       if (taken >= room) return 'there is no more room';
       // Other ticks may have taken some since.
       if (roomFor(policy, sight.seen.inProgress.length, undefined) === 0)
@@ -117,11 +119,6 @@ export async function dispatchTick(
   });
 }
 
-const TIME_IS_OVER = "the tick's time is over";
-const ENOUGH = 'MAX_DISPATCHES_PER_TICK is reached';
-/** What ends a tick although more could be done at once; it has done something, so that this ends, too. */
-const TICK_IS_OVER: ReadonlySet<string> = new Set([TIME_IS_OVER, ENOUGH]);
-
 /** An agent service that is configured and does not answer has no room. */
 async function readRoom(
   agentService: AgentService | undefined,
@@ -130,6 +127,19 @@ async function readRoom(
 ): Promise<number> {
   const free = agentService && ((await agentService.freeCapacity()) ?? 0);
   return roomFor(policy, inFlight, free);
+}
+
+/**
+ * A bead that was reopened, or came back with a restored database, while its job still runs: a second agent would
+ * work beside the first one. Where the service does not say there is no evidence, and the bead goes.
+ */
+async function hasJobAtWork(
+  agentService: AgentService | undefined,
+  { job }: Bead,
+): Promise<boolean> {
+  if (job === undefined || agentService === undefined) return false;
+  const state = await agentService.jobState(job.id).catch(() => NO_ANSWER);
+  return AT_WORK.has(state);
 }
 
 const isMiss = (result: HandOver) => result === 'failed' || result === 'unconfirmed';

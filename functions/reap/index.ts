@@ -1,8 +1,7 @@
-import { http } from '@google-cloud/functions-framework';
-
 import { AgentService } from '../../shared/agent-service/agent-service.ts';
 import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { createLog } from '../../shared/log.ts';
+import { serve } from '../../shared/server.ts';
 import { readSettings, settingsOrExit } from '../../shared/settings.ts';
 import { tickFunction } from '../../shared/tick-function.ts';
 import { reapTick } from './tick.ts';
@@ -16,7 +15,8 @@ const parts = {
   reapAfterMinutes: settings.REAP_AFTER_MINUTES,
 };
 
-http(
+serve(
   'reap',
   tickFunction('reap', settings, database, log, (context) => reapTick(parts, context)),
+  log,
 );

@@ -1,4 +1,4 @@
-import { LOST, type JobState } from '../../shared/agent-service/agent-service.ts';
+import { AT_WORK, LOST, type JobState } from '../../shared/agent-service/agent-service.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { Stall } from '../../shared/beads/transitions.ts';
 
@@ -6,9 +6,7 @@ import type { Stall } from '../../shared/beads/transitions.ts';
 
 export type Judgement = { kind: 'leave'; reason: string } | ({ kind: 'block' } & Stall);
 
-/** The states in which a job of the agent service still counts as work. */
-export const AT_WORK: ReadonlySet<JobState> = new Set(['queued', 'running']);
-/** Those in which it certainly does not; any other word is no evidence. */
+/** The states in which a job certainly does not work any more; any other word is no evidence. */
 const ENDED: ReadonlySet<JobState> = new Set(['completed', 'failed', 'timeout', 'error', LOST]);
 
 const MS_PER_MINUTE = 60_000;
@@ -35,7 +33,7 @@ export function isWorthAsking(bead: Bead, now: Date): boolean {
 
 /**
  * @param jobState what the agent service says of the bead's job; `undefined` when there is no job
- *   on record, no service to ask, or no answer. Age decides then. A job that is lost or has ended
+ *   on record or no service to ask. Age decides then. A job that is lost or has ended
  *   without closing its bead need not wait for that age.
  */
 export function judge(
@@ -55,5 +53,12 @@ export function judge(
   if (!hasEnded && ageMinutes <= thresholdMinutes) {
     return { kind: 'leave', reason: `it made progress ${ageMinutes} minutes ago` };
   }
-  return { kind: 'block', ageMinutes, thresholdMinutes, jobId: bead.job?.id, jobState };
+  const threshold = hasEnded ? GRACE_MINUTES : thresholdMinutes;
+  return {
+    kind: 'block',
+    ageMinutes,
+    thresholdMinutes: threshold,
+    jobId: bead.job?.id,
+    jobState,
+  };
 }

@@ -1,11 +1,12 @@
-import type { AgentService, JobState } from '../../shared/agent-service/agent-service.ts';
+import type { AgentService } from '../../shared/agent-service/agent-service.ts';
 import type { Bead } from '../../shared/beads/bead.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
+import { isSendDue } from '../../shared/beads/outbox.ts';
 import { reap } from '../../shared/beads/transitions.ts';
 import { settleOrphans } from '../../shared/settle-orphans.ts';
 import type { TickContext } from '../../shared/tick-function.ts';
-import { logUnwritten } from '../../shared/unwritten.ts';
-import { AT_WORK, isWorthAsking, judge, type Judgement } from './judge.ts';
+import { isWorthAsking, judge, type Judgement } from './judge.ts';
+import { readJobStates } from './job-states.ts';
 
 export interface ReapParts {
   database: BeadsDatabase;
@@ -14,7 +15,7 @@ export interface ReapParts {
 }
 
 export type ReapCounts = Record<
-  'inProgress' | 'blocked' | 'left' | 'leftOver' | 'released' | 'orphaned' | 'errors',
+  'inProgress' | 'blocked' | 'left' | 'released' | 'orphaned' | 'errors',
   number
 >;
 
@@ -32,20 +33,27 @@ export async function reapTick(
 ): Promise<ReapCounts> {
   const { log, relay } = context;
   return await database.use(context.envelope, async (beads) => {
-    const { inProgress, bad, now, unsentSince } = await beads.look();
-    if (unsentSince !== undefined) relay.report();
+    const { inProgress, bad, now, outbox, hasOldIntents } = await beads.look();
+    if (isSendDue(outbox, now)) relay.wake();
     for (const { id, problem } of bad) log.warn({ bead: id, problem }, 'bad row');
 
     const settled = await settleOrphans(beads, inProgress, context);
-    const leftOver = settled.released;
-    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, leftOver, ...settled };
-    const evidence = evidenceFrom(agentService);
+    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, ...settled };
+    const { states, denied } = await readJobStates(
+      agentService,
+      inProgress.filter((bead) => isWorthAsking(bead, now)),
+    );
     for (const bead of inProgress) {
       if (context.isStopping()) break;
-      const jobState = isWorthAsking(bead, now) ? await evidence(bead) : undefined;
-      counts[await carryOut(judge(bead, jobState, now, reapAfterMinutes), bead, beads, context)] +=
-        1;
+      const judgement = judge(bead, states.get(bead.id), now, reapAfterMinutes);
+      counts[await carryOut(judgement, bead, beads, context)] += 1;
     }
+    if (hasOldIntents) {
+      const swept = await beads.sweepIntents(now);
+      log.info({ swept }, 'removed intents of claims that have ended');
+    }
+    // Told when all is done that can be done without.
+    if (denied !== undefined) throw denied;
     return counts;
   });
 }
@@ -54,7 +62,7 @@ async function carryOut(
   judgement: Judgement,
   bead: Bead,
   beads: Beads,
-  { log, relay }: TickContext,
+  { log, relay, faults }: TickContext,
 ): Promise<'blocked' | 'left' | 'errors'> {
   try {
     const outcome =
@@ -65,29 +73,12 @@ async function carryOut(
       log.debug({ bead: bead.id, reason: outcome.reason }, 'left alone');
       return 'left';
     }
-    relay.report(outcome.events);
+    relay.wake(outcome.events);
+    faults.clear();
     log.info({ bead: bead.id }, 'blocked: no progress');
     return 'blocked';
   } catch (error) {
-    logUnwritten(error, bead.id, log);
+    await faults.record(error, bead.id, beads);
     return 'errors';
   }
-}
-
-/**
- * Asks the agent service for the state of a bead's job. A service that once gave no answer is not
- * asked again in this tick. An id that only the agent noted is believed when the service knows it as
- * at work, and not otherwise: agents have been seen to note something else.
- */
-function evidenceFrom(
-  agentService: AgentService | undefined,
-): (bead: Bead) => Promise<JobState | undefined> {
-  let answers = true;
-  return async ({ job }) => {
-    if (job === undefined || agentService === undefined || !answers) return undefined;
-    const state = await agentService.jobState(job.id);
-    answers = state !== undefined;
-    const isBelieved = job.from === 'beadboard' || (state !== undefined && AT_WORK.has(state));
-    return isBelieved ? state : undefined;
-  };
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import { messageOf } from '../errors.ts';
+import { AgentServiceDeniedError, messageOf } from '../errors.ts';
 import { call } from '../http.ts';
 import { parseJson } from '../json.ts';
 import type { Logger } from '../log.ts';
@@ -14,6 +14,7 @@ const health = z.object({
   queued: z.int().min(0),
   capacity: z.int().min(0),
 });
+const DENIED: ReadonlySet<number> = new Set([401, 403]);
 const missing = z.object({ detail: z.string().regex(/job not found/i) });
 const job = z.object({ status: z.string().regex(/^[\w.-]{1,64}$/) });
 
@@ -21,6 +22,11 @@ const job = z.object({ status: z.string().regex(/^[\w.-]{1,64}$/) });
 export type JobState = string;
 /** The service does not know the job, as after its restart or an hour after the job's end. */
 export const LOST = 'lost';
+/** The service was asked, or was to be, and did not say. */
+export const NO_ANSWER = 'no-answer';
+
+/** The states in which a job of the agent service still counts as work. */
+export const AT_WORK: ReadonlySet<JobState> = new Set(['queued', 'running']);
 
 /**
  * The agent service, asked for evidence only. It is optional, so that no answer is never an error:
@@ -56,17 +62,23 @@ export class AgentService {
     return Math.max(0, capacity - active - queued);
   }
 
-  /** @returns the job's state, {@link LOST}, or `undefined` when the service does not say. */
-  async jobState(id: string): Promise<JobState | undefined> {
+  /**
+   * @returns the job's state, {@link LOST}, or {@link NO_ANSWER}.
+   * @throws {AgentServiceDeniedError} it does not accept the token.
+   */
+  async jobState(id: string): Promise<JobState> {
     const headers: Record<string, string> =
       this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
     const answer = await this.#get(`/jobs/${encodeURIComponent(id)}`, headers);
+    if (answer !== undefined && DENIED.has(answer.status)) {
+      throw new AgentServiceDeniedError(this.#base, answer.status);
+    }
     if (answer?.status === 404) {
       // Only the service's own 404 says so; that of a proxy before it says nothing.
-      return missing.safeParse(parseJson(answer.body)).success ? LOST : undefined;
+      return missing.safeParse(parseJson(answer.body)).success ? LOST : NO_ANSWER;
     }
     const parsed = answer?.status === 200 ? job.safeParse(parseJson(answer.body)) : undefined;
-    return parsed?.success === true ? parsed.data.status : undefined;
+    return parsed?.success === true ? parsed.data.status : NO_ANSWER;
   }
 
   async #get(path: string, headers: Record<string, string>) {

@@ -38,9 +38,9 @@ export type DoubtReason = z.output<typeof doubt>;
 
 const due = {
   reason: z
-    .enum(['changed', 'waiting', 'left'])
+    .enum(['changed', 'waiting'])
     .describe(
-      'changed: beads became ready, or room became free. waiting: they still are, so it is asked again, more and more rarely. left: a tick ended with work left.',
+      'changed: beads became ready, or room became free. waiting: they still are, so it is asked again, more and more rarely.',
     ),
   beads: z.int().min(0).describe('How many beads there are to do something with.'),
 };
@@ -79,7 +79,10 @@ export const EVENT_DATA = {
     .object({
       bead,
       ageMinutes: z.int().min(0).describe('Whole minutes since the bead was last updated.'),
-      thresholdMinutes: z.int().min(1).describe('REAP_AFTER_MINUTES.'),
+      thresholdMinutes: z
+        .int()
+        .min(1)
+        .describe('REAP_AFTER_MINUTES, or 2 for a bead whose job has ended.'),
       jobId: jobId.nullable(),
       jobState: z
         .string()

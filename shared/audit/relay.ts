@@ -2,46 +2,52 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import * as z from 'zod';
 
-import { DatabaseUnreachableError, describeError } from '../errors.ts';
-import { LOCK_WAIT_SECONDS, type Outbox, type UnsentEvent } from '../beads/outbox.ts';
+import type { Outbox, UnsentEvent } from '../beads/outbox.ts';
+import { describeError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import type { Logger } from '../log.ts';
-import type { Sink } from './sink.ts';
+import type { Delivery, Sink } from './sink.ts';
 
 /**
- * The relay takes events from the outbox to the sink: the oldest first, those of one bead one after the
- * other, those of different beads side by side. It works beside the tick, so that a sink that is slow
- * or gone delays no dispatch, and what it does not get done is left to the next tick of either
- * function.
+ * The relay takes events from the outbox to the sink. There is one per process, and it works beside the ticks:
+ * a broker answers only when every subscriber has ended its retries, so that one that fails would otherwise
+ * delay each tick and each event behind it (docs/decisions/0016).
  */
 
-/** Long enough for a broker whose subscriber must start first; a sink that hangs costs this once a tick. */
-const SEND_TIMEOUT_MS = 12_000;
-/** How long a tick that is done otherwise goes on sending. */
-const SETTLE_TIMEOUT_MS = 15_000;
-/** After this it does not even wait for what is under way, such as a database that stalls. With it the
- * longest tick stays within the Service's time-out. */
-const ABANDON_TIMEOUT_MS = 20_000;
 /**
- * How long an event waits for others, unless the tick has ended: each journey to the outbox costs the
- * database as much as a small transition, whether it finds one event or many.
+ * The relay's patience with one event. Longer than all retries of the Triggers in knative/ together: a broker
+ * whose sender hangs up drops the deliveries that are under way, the dead letters among them.
+ */
+const SEND_TIMEOUT_MS = 30_000;
+/**
+ * How long an event waits for the answer to the one before it of the same bead. A broker hands an event to all
+ * subscribers at once, so that those that are well have it by then.
+ */
+const ORDER_MS = 500;
+/** How long a tick that is done otherwise waits for its events to be taken. */
+const FLUSH_MS = 1_000;
+/**
+ * How long the relay waits for others before it reads the outbox again: each read costs the database as much
+ * as a small transition, whether it finds one event or many.
  */
 const GATHER_MS = 100;
-/** Events read at once, and so the most that are sent a second time after a crash. */
+/** Events read at once. */
 const BATCH = 100;
-/** Half of what another relay waits for this one to end. */
-const QUICK_MS = LOCK_WAIT_SECONDS * 500;
-/** Beads whose events are sent at the same time; a broker takes them in parallel. */
-const LANES = 8;
-/** One bead's event may be at fault; when so many are refused in a row, the sink is. */
-const REFUSALS_THAT_END_IT = 20;
+/** Events that are sent side by side while the sink is quick; one that is slow makes room after ORDER_MS. */
+const LANES = 16;
+/** And with those that a slow sink has not answered yet; each holds a connection. */
+const MAX_IN_FLIGHT = 100;
+/** A sink that is not there is not tried again sooner, however many events are recorded. */
+const AWAY_MS = 5_000;
 /**
  * A relay that leaves events lying for so long may not run any more, although the server still keeps its
  * lock. If it does after all, and is only late, some are sent twice.
  */
 const STALE_LOCK_MS = 600_000;
+/** Ids of failed ticks that were sent; a PingSource asks six times within 3.5 s. */
+const REMEMBERED = 100;
 
-type OutboxOfRelay = Pick<Outbox, 'take' | 'giveBack' | 'read' | 'remove' | 'close'>;
+type OutboxOfRelay = Pick<Outbox, 'take' | 'giveBack' | 'read' | 'remove' | 'park' | 'close'>;
 
 export interface RelayParts {
   /** `undefined` without K_SINK: events are kept in the outbox, and logged. */
@@ -51,23 +57,26 @@ export interface RelayParts {
   log: Logger;
 }
 
-/** The relay of one tick. */
+/** Sends what is in the outbox, the oldest first, over all ticks of a process. */
 export class Relay {
   readonly #parts: RelayParts;
-  #outbox: OutboxOfRelay | undefined;
-  /** `undefined` as long as there is nothing to send. */
-  #working: Promise<void> | undefined;
+  /** `undefined` while there is nothing to send. */
+  #running: Promise<void> | undefined;
   #isWanted = false;
-  /** The tick has ended: nothing more will come. */
-  readonly #settling = new AbortController();
-  /** This tick sends no more. */
-  #hasEnded = false;
-  /** Since something was taken. */
-  #refusals = 0;
-  /** Nothing is sent after this (`performance.now()`). */
-  #deadline = Number.POSITIVE_INFINITY;
-  /** Keys of events, and the beads they belong to, that are left to a later tick. */
-  readonly #left = { keys: new Set<string>(), beads: new Set<string>() };
+  readonly #deliveries = new Map<string, Promise<void>>();
+  /** Of each bead, the delivery that the next one waits for. */
+  readonly #lastOf = new Map<string, Promise<unknown>>();
+  /** Keys of what the sink has taken, and events that it refused: to be removed, to be parked. */
+  #taken: string[] = [];
+  #refused: { event: UnsentEvent; problem: string }[] = [];
+  /** Resolved when a delivery has ended or something was recorded. */
+  #news = Promise.withResolvers<void>();
+  /** Resolved when a tick waits. */
+  #hurry = Promise.withResolvers<void>();
+  #isAway = false;
+  #awayUntilMs = Number.NEGATIVE_INFINITY;
+  #sentCount = 0;
+  readonly #sentNow = new Set<string>();
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
@@ -77,146 +86,207 @@ export class Relay {
    * Tells that something is in the outbox; never throws, never waits.
    * @param events what was just committed, as JSON; logged when there is no sink.
    */
-  report(events: readonly string[] = []): void {
+  wake(events: readonly string[] = []): void {
     const { sink } = this.#parts;
     if (sink === undefined) {
-      for (const event of events)
-        this.#log(event, 'no K_SINK: the event is kept and logged', 'info');
+      for (const event of events) this.#logWhole(event, 'no K_SINK: the event is kept and logged');
       return;
     }
     this.#isWanted = true;
-    const before = this.#working ?? Promise.resolve();
-    this.#working = before.then(() => this.#gather()).then(() => this.#work(sink));
+    this.#tellNews();
+    // Whoever has just recorded something need not ask a sink that was away a moment ago; a new tick does.
+    if (events.length > 0 && performance.now() < this.#awayUntilMs) return;
+    this.#running ??= this.#run(sink).finally(() => {
+      this.#running = undefined;
+    });
   }
 
   /** Sends one event that is in no outbox, since there may be no database; logs it if that fails. */
-  async announce(event: string): Promise<void> {
+  sendNow(event: string): void {
     const { sink } = this.#parts;
-    const delivery = this.#hasEnded ? undefined : await sink?.deliver(event, SEND_TIMEOUT_MS);
-    if (delivery?.kind !== 'taken') this.#log(event, 'the event is not sent, only logged');
+    const id = idOf(event);
+    if (this.#sentNow.has(id)) return;
+    if (this.#sentNow.size >= REMEMBERED) this.#sentNow.clear();
+    this.#sentNow.add(id);
+    const sending = (async () => {
+      const delivery = await sink?.deliver(event, SEND_TIMEOUT_MS);
+      if (delivery?.kind === 'taken') return;
+      this.#sentNow.delete(id);
+      this.#logWhole(event, 'the event is not sent, only logged');
+    })();
+    this.#track(id, sending);
   }
 
-  /** Waits, for a while, until all is sent, and lets the connection go. */
-  async settle(): Promise<void> {
-    if (this.#working === undefined) return;
-    this.#settling.abort();
-    this.#deadline = performance.now() + SETTLE_TIMEOUT_MS;
+  /** Waits until all is sent, for a second at most; what is left is sent beside what comes next. */
+  async flush(): Promise<void> {
+    await this.#waitFor(FLUSH_MS);
+  }
+
+  /** Waits until nothing is under way, as long as one delivery may last: before the process may end. */
+  async finish(): Promise<void> {
+    await this.#waitFor(SEND_TIMEOUT_MS);
+  }
+
+  async #waitFor(timeoutMs: number): Promise<void> {
+    this.#hurry.resolve();
     const done = new AbortController();
-    const patience = pause(ABANDON_TIMEOUT_MS, undefined, { signal: done.signal });
-    await Promise.race([this.#working, patience.catch(() => undefined)]);
+    const patience = pause(timeoutMs, undefined, { signal: done.signal }).catch(() => undefined);
+    const isIdle = async () => {
+      while (this.#running !== undefined || this.#deliveries.size > 0) {
+        await Promise.allSettled([this.#running, ...this.#deliveries.values()]);
+      }
+    };
+    await Promise.race([isIdle(), patience]);
     done.abort();
-    this.#close();
   }
 
-  async #gather(): Promise<void> {
-    if (!this.#isWanted || this.#hasEnded) return;
-    const { signal } = this.#settling;
-    await pause(GATHER_MS, undefined, { signal }).catch(() => undefined);
-  }
-
-  async #work(sink: Sink): Promise<void> {
-    if (!this.#isWanted || this.#hasEnded) return;
-    this.#isWanted = false;
+  async #run(sink: Sink): Promise<void> {
+    const { log, openOutbox } = this.#parts;
+    let outbox: OutboxOfRelay | undefined;
     try {
-      this.#outbox ??= await this.#parts.openOutbox();
-      await this.#drain(this.#outbox, sink);
+      await this.#gather();
+      outbox = await openOutbox();
+      await this.#drain(outbox, sink);
     } catch (error) {
-      this.#close();
-      // The database may be back when the tick reports the next time.
       const { code, message } = describeError(error);
-      this.#parts.log.warn({ code, problem: message }, 'the outbox cannot be used now');
-      if (!(error instanceof DatabaseUnreachableError)) this.#hasEnded = true;
+      log.warn({ code, problem: message }, 'the outbox cannot be used now');
+    } finally {
+      outbox?.close();
     }
   }
 
   async #drain(outbox: OutboxOfRelay, sink: Sink): Promise<void> {
     const isAlone = await outbox.take();
-    while (performance.now() < this.#deadline) {
-      const readAt = performance.now();
-      const limit = BATCH + this.#left.keys.size;
-      const read = await outbox.read(limit);
-      const unsent = read.filter(({ key }) => !this.#left.keys.has(key)).map(addressed);
+    this.#isAway = false;
+    for (;;) {
+      this.#isWanted = false;
+      this.#news = Promise.withResolvers<void>();
+      await this.#record(outbox);
+      const read = await outbox.read(BATCH + this.#deliveries.size);
+      const unsent = read.filter(({ key }) => !this.#isSent(key));
       const [oldest] = unsent;
-      if (oldest === undefined || this.#hasEnded) break;
-      if (!isAlone && oldest.ageMs < STALE_LOCK_MS) {
+      if (!isAlone && oldest !== undefined && oldest.ageMs < STALE_LOCK_MS) {
         this.#parts.log.info({ oldestMs: oldest.ageMs }, 'another relay sends the events');
+        return;
+      }
+      if (!this.#isAway) await this.#send(unsent, sink);
+      const isQuiet = unsent.length === 0 && !this.#isWanted;
+      if (this.#deliveries.size === 0 && (this.#isAway || isQuiet)) {
+        await this.#record(outbox);
         break;
       }
-      const taken = await this.#send(unsent, sink);
-      // Also what was taken: if it cannot be removed, it is not sent again in this tick.
-      for (const { key } of unsent) this.#left.keys.add(key);
-      await outbox.remove([...taken]);
-      for (const key of taken) this.#left.keys.delete(key);
-      // Whoever recorded more since waits for this one to end, but not for long: its events are then ours.
-      const isAll = read.length < limit && performance.now() - readAt < QUICK_MS;
-      if (isAll) break;
+      await this.#news.promise;
+      await this.#gather();
+    }
+    if (!this.#isAway && this.#awayUntilMs > 0) {
+      this.#awayUntilMs = Number.NEGATIVE_INFINITY;
+      this.#parts.log.info({ sent: this.#sentCount }, 'the sink is back, and the outbox is empty');
     }
     if (isAlone) await outbox.giveBack();
   }
 
-  /** @returns the keys of what the sink has taken. */
-  async #send(events: readonly Addressed[], sink: Sink): Promise<Set<string>> {
-    const taken = new Set<string>();
-    const lanes = [...Map.groupBy(events, ({ bead }) => bead).values()];
+  /** Whether it is under way, or has ended since the outbox was last told. */
+  #isSent(key: string): boolean {
+    return (
+      this.#deliveries.has(key) ||
+      this.#taken.includes(key) ||
+      this.#refused.some(({ event }) => event.key === key)
+    );
+  }
+
+  async #record(outbox: OutboxOfRelay): Promise<void> {
+    const taken = [...this.#taken];
+    await outbox.remove(taken);
+    this.#taken = this.#taken.slice(taken.length);
+    for (const refusal of this.#refused) {
+      const { event, problem } = refusal;
+      const { tries, retryAt } = await outbox.park(event, problem);
+      this.#refused = this.#refused.filter((each) => each !== refusal);
+      const { id, type, subject } = aboutOf(event);
+      this.#parts.log[tries === 1 ? 'warn' : 'debug'](
+        { id, type, subject, problem, tries, retryAt },
+        'the sink does not take an event; it is parked, and the others go on',
+      );
+    }
+  }
+
+  /** Starts the delivery of each event; waits where the one before it, or too many, are under way. */
+  async #send(events: readonly UnsentEvent[], sink: Sink): Promise<void> {
+    const lanes = [...Map.groupBy(events, (event) => aboutOf(event).subject).values()];
     const work = async () => {
       for (let lane = lanes.shift(); lane !== undefined; lane = lanes.shift()) {
-        for (const event of lane) {
-          if (await this.#isTaken(event, sink)) taken.add(event.key);
-        }
+        for (const event of lane) await this.#sendInOrder(event, sink);
       }
     };
     await Promise.all(Array.from({ length: LANES }, work));
-    return taken;
   }
 
-  async #isTaken({ key, bead, event }: Addressed, sink: Sink): Promise<boolean> {
-    if (this.#hasEnded || this.#left.beads.has(bead)) return false;
-    const timeoutMs = Math.min(SEND_TIMEOUT_MS, this.#deadline - performance.now());
-    if (timeoutMs <= 0) {
-      this.#end('the time of this tick is over');
-      return false;
-    }
-    const delivery = await sink.deliver(event, timeoutMs);
+  async #sendInOrder(event: UnsentEvent, sink: Sink): Promise<void> {
+    const { subject } = aboutOf(event);
+    while (this.#deliveries.size >= MAX_IN_FLIGHT) await Promise.race(this.#deliveries.values());
+    await this.#lastOf.get(subject);
+    if (this.#isAway) return;
+    const answeredOrLate = Promise.race([this.#deliver(event, sink), pause(ORDER_MS)]);
+    this.#lastOf.set(subject, answeredOrLate);
+    await answeredOrLate;
+    if (this.#lastOf.get(subject) === answeredOrLate) this.#lastOf.delete(subject);
+  }
+
+  #deliver(event: UnsentEvent, sink: Sink): Promise<void> {
+    const delivery = (async () => {
+      this.#settle(event, await sink.deliver(event.event, SEND_TIMEOUT_MS));
+    })();
+    this.#track(event.key, delivery);
+    return delivery;
+  }
+
+  #settle(event: UnsentEvent, delivery: Delivery): void {
     if (delivery.kind === 'taken') {
-      this.#refusals = 0;
-      return true;
+      this.#taken.push(event.key);
+      this.#sentCount += 1;
+    } else if (delivery.kind === 'refused') {
+      this.#refused.push({ event, problem: delivery.problem });
+    } else if (!this.#isAway) {
+      this.#isAway = true;
+      const { problem } = delivery;
+      const isNews = this.#awayUntilMs < 0;
+      this.#awayUntilMs = performance.now() + AWAY_MS;
+      this.#sentCount = 0;
+      this.#parts.log[isNews ? 'warn' : 'debug']({ problem }, 'events stay in the outbox');
     }
-    if (delivery.kind === 'away') {
-      this.#end(delivery.problem);
-      return false;
-    }
-    this.#left.beads.add(bead);
-    this.#refusals += 1;
-    this.#log(event, `the sink refuses an event (${delivery.problem}); it stays as ${key}`);
-    if (this.#refusals >= REFUSALS_THAT_END_IT) this.#end('it refuses one event after the other');
-    return false;
   }
 
-  #close(): void {
-    this.#outbox?.close();
-    this.#outbox = undefined;
+  #track(key: string, delivery: Promise<void>): void {
+    const tracked = delivery.finally(() => {
+      this.#deliveries.delete(key);
+      this.#tellNews();
+    });
+    this.#deliveries.set(key, tracked);
   }
 
-  #end(problem: string): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#parts.log.warn({ problem }, 'events stay in the outbox for a later tick');
+  #tellNews(): void {
+    this.#news.resolve();
   }
 
-  #log(event: string, message: string, level: 'info' | 'warn' = 'warn'): void {
-    this.#parts.log[level]({ event: parseJson(event) ?? event }, message);
+  async #gather(): Promise<void> {
+    const hurry = this.#hurry.promise;
+    await Promise.race([pause(GATHER_MS), hurry]);
+    this.#hurry = Promise.withResolvers<void>();
+  }
+
+  #logWhole(event: string, message: string): void {
+    this.#parts.log.info({ event: parseJson(event) ?? event }, message);
   }
 }
 
-/** An event in the outbox, and what the relay needs to know of it. */
-interface Addressed extends UnsentEvent {
-  bead: string;
-}
-
-const head = z.object({ subject: z.string() });
+const about = z.object({ id: z.string(), type: z.string(), subject: z.string() });
 
 /** What is no event at all is alone in its lane, where the sink will refuse it. */
-function addressed(unsent: UnsentEvent): Addressed {
-  const parsed = head.safeParse(parseJson(unsent.event));
-  return { ...unsent, bead: parsed.success ? parsed.data.subject : unsent.key };
+function aboutOf({ key, event }: Pick<UnsentEvent, 'key' | 'event'>) {
+  const parsed = about.safeParse(parseJson(event));
+  return parsed.success ? parsed.data : { id: key, type: '', subject: key };
+}
+
+function idOf(event: string): string {
+  return aboutOf({ key: event, event }).id;
 }

@@ -1,12 +1,12 @@
 import { CloudEvent, HTTP } from 'cloudevents';
 
 import { messageOf } from '../errors.ts';
-import { call } from '../http.ts';
+import { call, NoAnswerInTimeError } from '../http.ts';
 
 /** What a sink did with one event. */
 export type Delivery =
   | { kind: 'taken' }
-  /** It said no to this event; another one may fare better. */
+  /** It said no to this event, or nothing at all, as when a subscriber of it hangs; another one may fare better. */
   | { kind: 'refused'; problem: string }
   /** It takes nothing now: not there, hanging, failing, or not a sink at all. */
   | { kind: 'away'; problem: string };
@@ -57,7 +57,8 @@ export class Sink {
       const kind = ABOUT_THE_EVENT.has(status) ? 'refused' : 'away';
       return { kind, problem: `HTTP ${status}` };
     } catch (error) {
-      return { kind: 'away', problem: messageOf(error) };
+      const kind = error instanceof NoAnswerInTimeError ? 'refused' : 'away';
+      return { kind, problem: messageOf(error) };
     }
   }
 }

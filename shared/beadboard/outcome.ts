@@ -1,9 +1,10 @@
 import * as z from 'zod';
 
-import { BUSY_NOTE, failedNote } from '../beads/notes.ts';
+import { JOB_ID } from '../beads/notes.ts';
 import type { Doubt, Failure } from '../beads/transitions.ts';
 import type { HttpAnswer } from '../http.ts';
 import { parseJson } from '../json.ts';
+import { quoted } from '../quote.ts';
 
 /**
  * What a POST to BeadBoard came to. Only `refused` may give a bead back: everything that leaves a
@@ -14,21 +15,19 @@ export type DispatchOutcome =
   | ({ kind: 'refused' } & Failure)
   | ({ kind: 'unknown' } & Doubt);
 
-/** An id becomes part of notes and addresses, so that nothing else passes for one. */
-const accepted = z.object({ job_id: z.string().regex(/^[\w.-]{1,128}$/) });
+const accepted = z.object({ job_id: z.string().regex(JOB_ID) });
 /** FastAPI's `detail` may be text or a list of problems; BeadBoard passes it on as it is. */
 const refused = z.object({ error: z.union([z.string().min(1), z.array(z.unknown()).min(1)]) });
 
-/** The gateway to the agent service failed, so that BeadBoard's own words decide. */
-const BAD_GATEWAY = 502;
-/** A proxy gave up waiting (408, 504), or a connection broke under a proxy (503). */
-const DOUBTFUL: ReadonlySet<number> = new Set([408, 503, 504]);
+/** Whoever stands in between gave up waiting; the request may have been carried out. */
+const DOUBTFUL: ReadonlySet<number> = new Set([408, 425, 499, 503, 504]);
+const FIRST_SERVER_ERROR = 500;
 
 /**
- * The 502 answers of BeadBoard that are no refusal (its src/app/api/agent-dispatch/route.ts): the
- * agent service took the request and named no job, or `fetch` threw, which Node words in these ways
- * whether or not the request had been sent. All others repeat a refusal of the agent service, its
- * 429 `Queue full` among them; but one of its own 5xx may have come after it had queued the job.
+ * The errors of BeadBoard that are no refusal (its src/app/api/agent-dispatch/route.ts): the agent service took
+ * the request and named no job, or `fetch` threw, which Node words in these ways whether or not the request had
+ * been sent. All others repeat a refusal of the agent service, its 429 `Queue full` among them; but one of its
+ * own 5xx may have come after it had queued the job.
  */
 const NO_REFUSAL = [
   /missing job_id/i,
@@ -37,29 +36,41 @@ const NO_REFUSAL = [
   /terminated|aborted|other side closed|socket|network|time[d ]?-? ?out/i,
   /HTTP (408|5\d\d)\b/,
 ];
+/** The statuses under which BeadBoard says that there was no room, and its words. */
+const BUSY_STATUS: ReadonlySet<number> = new Set([409, 502]);
+const BUSY = /agent is busy|queue full/i;
 
-/** @param answer BeadBoard's answer to `POST /api/agent-dispatch`. */
+/**
+ * @param answer BeadBoard's answer to `POST /api/agent-dispatch`. Of its body only the field `error` is repeated:
+ *   everything else may be the page of a proxy.
+ */
 export function outcomeOf({ status, body }: HttpAnswer): DispatchOutcome {
+  const json = parseJson(body);
   if (status >= 200 && status < 300) {
-    const parsed = accepted.safeParse(parseJson(body));
+    const parsed = accepted.safeParse(json);
     return parsed.success
       ? { kind: 'accepted', jobId: parsed.data.job_id }
-      : unclear(`HTTP ${status} without a job id: ${body}`);
+      : unclear(`HTTP ${status} without a job id`);
   }
-  if (isRefusal(status, body)) {
-    const reason = BUSY_NOTE.test(failedNote(body, status)) ? 'busy' : 'refused';
-    return { kind: 'refused', reason, words: body, httpStatus: status };
-  }
-  return unclear(`HTTP ${status}: ${body}`);
+  const parsed = refused.safeParse(json);
+  const error = parsed.success ? textOf(parsed.data.error) : undefined;
+  const words = error === undefined ? NOT_BEADBOARD : quoted(error);
+  if (!isRefusal(status, error)) return unclear(`HTTP ${status}: ${words}`);
+  const isBusy = BUSY_STATUS.has(status) && error !== undefined && BUSY.test(error);
+  return { kind: 'refused', reason: isBusy ? 'busy' : 'refused', words, httpStatus: status };
 }
+
+const NOT_BEADBOARD = 'the answer is not one of BeadBoard';
+const textOf = (error: string | unknown[]) =>
+  typeof error === 'string' ? error : JSON.stringify(error);
 
 function unclear(words: string): DispatchOutcome {
   return { kind: 'unknown', reason: 'unclear-answer', words };
 }
 
-function isRefusal(status: number, body: string): boolean {
+/** A server error is a refusal only in BeadBoard's own words; whoever answers 3xx or 4xx has done nothing. */
+function isRefusal(status: number, error: string | undefined): boolean {
   if (DOUBTFUL.has(status)) return false;
-  if (status !== BAD_GATEWAY) return status <= 500;
-  const parsed = refused.safeParse(parseJson(body));
-  return parsed.success && !NO_REFUSAL.some((pattern) => pattern.test(String(parsed.data.error)));
+  if (status < FIRST_SERVER_ERROR) return true;
+  return error !== undefined && !NO_REFUSAL.some((pattern) => pattern.test(error));
 }

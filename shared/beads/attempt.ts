@@ -1,12 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 
 import type { Envelope } from '../audit/envelope.ts';
-import { parseBead, type Bead } from './bead.ts';
+import { canHoldStep, parseBead, type Bead } from './bead.ts';
 import { FORBIDDEN, intentKey } from './intent.ts';
 import { journalUpdate } from './journal.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { outboxKeys } from './outbox.ts';
-import { record } from './record.ts';
+import { IS_LARGE, record } from './record.ts';
 import type { Schema } from './schema.ts';
 import type { Row, Session, Statement } from './session.ts';
 import { DuplicateKeyError } from './sql-error.ts';
@@ -19,6 +19,7 @@ const LABELS_SQL = 'SELECT label FROM labels WHERE issue_id = ? ORDER BY label';
 const EVENT_SQL = `
   INSERT INTO events (id, issue_id, event_type, actor, old_value, new_value)
   VALUES (?, ?, ?, ?, ?, ?)`;
+const IS_WRITTEN_SQL = 'SELECT 1 FROM events WHERE id = ?';
 const COMMIT_SQL = "CALL DOLT_COMMIT('-m', ?, '--author', ?)";
 
 /** One transition over all its tries; ids are minted once, so that a repeated try is the same one. */
@@ -40,18 +41,23 @@ export class Attempt {
     const { beadId, token, lock } = this.#wanted;
     if (this.#isRepeated) await session.query('ROLLBACK');
     this.#isRepeated = true;
-    const read = statementsFor(schema).readToWrite(beadId);
+    const { readToWrite, readLarge } = statementsFor(schema);
+    const read = readToWrite(beadId);
     const before: Statement[] = [['START TRANSACTION'], [LABELS_SQL, [beadId]]];
     if (lock !== undefined) before.unshift(session.lock(lock));
     const answers = await session.batch([...before, ...read]);
     const labels = answers[before.length - 1] ?? [];
-    const row = oneRow(answers.slice(before.length));
-    if (row === undefined) return await this.#leave(session, 'it is gone');
+    const row =
+      oneRow(answers.slice(before.length)) ?? oneRow(await session.batch(readLarge(beadId)));
+    if (row === undefined) {
+      return { ...(await this.#leave(session, 'it is gone')), isGone: true };
+    }
     checkRow(row, schema, session.describe());
     const parsed = parseBead(row);
     if (!parsed.ok) return await this.#leave(session, parsed.problem);
     const { bead } = parsed;
-    if (this.#sent !== undefined && bead.step?.token === token) {
+    // Of an earlier try only the answer was lost.
+    if (this.#sent !== undefined && (await session.query(IS_WRITTEN_SQL, [token])).length > 0) {
       await session.query('ROLLBACK');
       return this.#sent;
     }
@@ -65,10 +71,10 @@ export class Attempt {
   async #carryOut(session: Session, schema: Schema, decided: Decided) {
     const { row, labels, bead, verdict, now } = decided;
     const { beadId, token, actor, message } = this.#wanted;
-    const { step: name, about, intent } = verdict;
+    const { step: name, about, intent, changes } = verdict;
     const statements = statementsFor(schema);
-    const { changes } = verdict;
-    const { after, events } = record(row, labels, changes, now, schema);
+    const unique = canHoldStep(row['metadata_type']) ? undefined : token;
+    const { after, events } = record(row, labels, changes, now, schema, unique);
     const entries = events.map((event, index) => {
       const id = this.#idOf(index, events.length);
       const json = this.#envelope({ ...event.fact, id, subject: beadId, at: now });
@@ -76,7 +82,10 @@ export class Attempt {
     });
     this.#sent = { done: true, bead, events: entries.map(({ json }) => json) };
 
-    const step = formatStep({ name, token, ...(about === undefined ? {} : { about }) });
+    const step =
+      name === 'keep'
+        ? String(row['step'])
+        : formatStep({ name, token, ...(about === undefined ? {} : { about }) });
     const isClaim = changes.some(({ to }) => to === 'in_progress');
     const update = { ...after, step, isClaim };
     const writes: Statement[] = [
@@ -102,9 +111,15 @@ export class Attempt {
       if (!isFree) return await this.#leave(session, 'the claimer itself was faster');
     }
     if (Number(row['is_journaled']) === 1) {
-      const read = statements.readToWrite(beadId);
+      const read = IS_LARGE in row ? statements.readLarge(beadId) : statements.readToWrite(beadId);
       const answers = await session.batch([...writes.splice(0), ...read]);
-      writes.push(...journalUpdate(oneRow(answers.slice(-read.length)) ?? {}, labels));
+      writes.push(
+        ...journalUpdate(
+          oneRow(answers.slice(-read.length)) ?? {},
+          labels,
+          schema.hasJournalActor ? actor : undefined,
+        ),
+      );
     }
     await session.batch([...writes, [statements.add]]);
     await session.query(COMMIT_SQL, [message, `${actor} <beads@local>`]);
@@ -114,9 +129,9 @@ export class Attempt {
     return this.#sent;
   }
 
-  async #leave(session: Session, reason: string): Promise<Outcome> {
+  async #leave(session: Session, reason: string) {
     await session.query('ROLLBACK');
-    return { done: false, reason };
+    return { done: false as const, reason };
   }
 
   /** Every event has its id from the first try on; the last one has the token. */

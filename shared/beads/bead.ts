@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 import type { Row } from './session.ts';
-import { CLAIMED_PREFIX } from './notes.ts';
-import { parseStep, STEP_KEY, type Step } from './step.ts';
+import { CLAIMED_PREFIX, jobIn, type Job } from './notes.ts';
+import { parseStep, STEP_CHARACTERS, STEP_KEY, type Step } from './step.ts';
 import { fromSqlTime } from './time.ts';
 
 /**
@@ -16,6 +16,8 @@ const instant = z.string().transform((value, context): Date => {
   context.addIssue(`${JSON.stringify(value)} is not a time`);
   return z.NEVER;
 });
+/** A server's BIGINT may come as text. */
+const bytes = z.coerce.number().int().min(0);
 const flag = z.union([z.number(), z.null()]).transform((value) => value !== null && value !== 0);
 
 const row = z.object({
@@ -26,8 +28,6 @@ const row = z.object({
   priority: z.int().min(0).max(4),
   issue_type: z.string(),
   assignee: z.string().nullable(),
-  acceptance_criteria: z.string(),
-  notes: z.string(),
   updated_at: instant,
   defer_until: instant.nullable(),
   started_at: instant.nullable(),
@@ -35,23 +35,16 @@ const row = z.object({
   ephemeral: flag,
   is_template: flag,
   step: z.string().nullable(),
-  notes_bytes: z.number(),
+  acceptance_start: z.string(),
+  notes_since_claim: z.string(),
+  notes_bytes: bytes,
+  row_bytes: bytes,
   metadata_type: z.string().nullable(),
   /** Not before bd kept it. */
   is_blocked: flag.optional(),
   lease_expires_at: instant.nullable(),
   heartbeat_at: instant.nullable(),
 });
-
-/** A job of the agent service, and who said that it works on the bead. */
-export interface Job {
-  id: string;
-  from: 'beadboard' | 'agent';
-}
-
-const DISPATCHED_NOTE = /^dispatched: job=(\S+)$/gm;
-/** The agent's first act; BeadBoard's prompt does not tell it the id, so that it may be anything. */
-const AGENT_NOTE = /^claimed by agent ([0-9a-f]{12})$/gm;
 
 export interface Bead {
   id: string;
@@ -79,7 +72,9 @@ export interface Bead {
   /** Something that is not ours stands where the token must go, so that the bead cannot be claimed. */
   hasForeignMetadata: boolean;
   notesBytes: number;
-  /** The job that works on it. */
+  /** Of all its texts together, the metadata among them. */
+  rowBytes: number;
+  /** The job that works on it, or did until a person reopened the bead. */
   job: Job | undefined;
   /** Of the worker that claimed it with bd, where bd has leases. */
   lease: Lease | undefined;
@@ -93,14 +88,35 @@ export interface Lease {
 
 export type ParsedBead = { ok: true; bead: Bead } | { ok: false; id: string; problem: string };
 
-/** What {@link parseBead} reads beside the columns of `issues`. */
+/** A bead whose criteria begin with more blanks than this has none. */
+const CRITERIA_CHARACTERS = 200;
+/** The claim's time, the job and the agent's first note follow each other at once. */
+const NOTES_CHARACTERS = 2_000;
+
+/** Bytes of all texts of one row that have no small bound of their own. */
+export const ROW_BYTES_SQL = `
+  (OCTET_LENGTH(description) + OCTET_LENGTH(design) + OCTET_LENGTH(acceptance_criteria)
+   + OCTET_LENGTH(notes) + COALESCE(OCTET_LENGTH(close_reason), 0)
+   + COALESCE(OCTET_LENGTH(metadata), 0))`;
+
+/**
+ * What {@link parseBead} reads beside the columns of `issues`. Texts of any size stay on the server: bd makes
+ * a bead of 10 MB from a file, and a snapshot has room for thousands of beads.
+ */
 export const BEAD_EXPRESSIONS = `
-  JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step,
+  LEFT(JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')), ${STEP_CHARACTERS}) AS step,
+  LEFT(TRIM(acceptance_criteria), ${CRITERIA_CHARACTERS}) AS acceptance_start,
+  IF(started_at IS NULL, '', LEFT(SUBSTRING_INDEX(
+    CONCAT('\n', notes), '\n${CLAIMED_PREFIX}', -1), ${NOTES_CHARACTERS})) AS notes_since_claim,
   OCTET_LENGTH(notes) AS notes_bytes,
+  ${ROW_BYTES_SQL} AS row_bytes,
   IF(metadata IS NULL, NULL, JSON_TYPE(metadata)) AS metadata_type`;
 
 const NO_COLUMN = new Set([
   'step',
+  'acceptance_start',
+  'notes_since_claim',
+  'row_bytes',
   'notes_bytes',
   'metadata_type',
   'is_blocked',
@@ -124,10 +140,10 @@ export function parseBead(raw: Row): ParsedBead {
     );
     return { ok: false, id: String(raw['id']), problem: problems.join('; ') };
   }
-  const { issue_type, assignee, acceptance_criteria, updated_at, defer_until, started_at } =
-    parsed.data;
-  const { is_template, step, notes_bytes, metadata_type } = parsed.data;
-  const { id, title, status, priority, notes, pinned, ephemeral } = parsed.data;
+  const { issue_type, assignee, updated_at, defer_until, started_at } = parsed.data;
+  const { is_template, step: cell, notes_bytes, row_bytes, metadata_type } = parsed.data;
+  const { id, title, status, priority, pinned, ephemeral } = parsed.data;
+  const step = parseStep(cell);
   const { lease_expires_at: expiresAt, heartbeat_at: heartbeatAt } = parsed.data;
   return {
     ok: true,
@@ -138,33 +154,32 @@ export function parseBead(raw: Row): ParsedBead {
       priority,
       type: issue_type,
       assignee: assignee ?? '',
-      hasAcceptanceCriteria: acceptance_criteria.trim() !== '',
+      hasAcceptanceCriteria: parsed.data.acceptance_start.trim() !== '',
       updatedAt: updated_at,
       deferUntil: defer_until ?? undefined,
       pinned,
       ephemeral,
       template: is_template,
-      step: parseStep(step),
+      step,
       isBlocked: parsed.data.is_blocked ?? false,
-      wasTried: step !== null || started_at !== null,
-      hasForeignMetadata:
-        (metadata_type !== null && metadata_type !== 'OBJECT') ||
-        (step !== null && parseStep(step) === undefined),
+      wasTried: cell !== null || started_at !== null,
+      hasForeignMetadata: !canHoldStep(metadata_type) || (cell !== null && step === undefined),
       notesBytes: notes_bytes,
-      job: jobOf(notes),
+      rowBytes: row_bytes,
+      job: jobOf(step, parsed.data.notes_since_claim),
       lease: expiresAt === null || heartbeatAt === null ? undefined : { expiresAt, heartbeatAt },
     },
   };
 }
 
-/**
- * The job in the notes since the newest claim: BeadBoard's word if there is one, else the agent's,
- * which is known even when BeadBoard's answer was lost.
- */
-function jobOf(notes: string): Job | undefined {
-  const sinceClaim = notes.slice(Math.max(0, notes.lastIndexOf(CLAIMED_PREFIX)));
-  const named = [...sinceClaim.matchAll(DISPATCHED_NOTE)].at(-1)?.[1];
-  if (named !== undefined) return { id: named, from: 'beadboard' };
-  const noted = [...sinceClaim.matchAll(AGENT_NOTE)].at(-1)?.[1];
-  return noted === undefined ? undefined : { id: noted, from: 'agent' };
+/** Whether a key can be set in metadata of this JSON type; in an array or a string it gets lost without an error. */
+export const canHoldStep = (type: string | number | null | undefined) =>
+  type === null || type === 'OBJECT' || type === 'NULL';
+
+/** The job that the dispatcher recorded where no note can change it, else the one that the notes tell of. */
+function jobOf(step: Step | undefined, notesSinceClaim: string): Job | undefined {
+  if (step?.name === 'dispatched' && step.about !== undefined) {
+    return { id: step.about, from: 'beadboard' };
+  }
+  return jobIn(notesSinceClaim);
 }

@@ -1,30 +1,38 @@
+import { randomUUID } from 'node:crypto';
+
 import type { Envelope } from '../audit/envelope.ts';
 import { DatabaseUnreachableError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { DatabaseSettings } from '../settings.ts';
-import { parseBead, type Bead } from './bead.ts';
+import { parseBead, type ParsedBead } from './bead.ts';
 import { CurrentSchema } from './current-schema.ts';
 import { failuresOf, failuresStatement, NO_FAILURES } from './history.ts';
 import {
   claimLock,
   declareIntent,
   readClaimEvidence,
+  sweepIntents,
   withdrawIntent,
   type ClaimEvidence,
 } from './intent.ts';
 import { LastSeen } from './last-seen.ts';
+import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import { look, type Look } from './look.ts';
 import { Outbox } from './outbox.ts';
 import { describeSchema } from './schema.ts';
 import { Session } from './session.ts';
 import { SpareSession } from './spare-session.ts';
 import { checkRow, oneRow, statementsFor } from './statements.ts';
+import { STEP_KEY } from './step.ts';
 import { transition, type Outcome, type Transition } from './transition.ts';
 import type { Claim } from './transitions.ts';
 
 /** What is ready depends on the beads and, before bd kept `is_blocked`, on their dependencies. */
 const STATE_HASH_SQL = `
   SELECT CONCAT(dolt_hashof_table('issues'), dolt_hashof_table('dependencies')) AS hash`;
+
+const FIND_CLAIMED_SQL = `
+  SELECT id FROM issues WHERE JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) = ? LIMIT 1`;
 
 /**
  * The beads of one sentinel in one database. This folder is the only place that knows bd's tables;
@@ -38,13 +46,19 @@ export class BeadsDatabase {
   readonly #sessions: SpareSession;
 
   /** @param log told what the schema offers. */
-  constructor(settings: DatabaseSettings, sentinel: string, log?: Pick<Logger, 'info'>) {
+  constructor(settings: DatabaseSettings, sentinel: string, log?: Pick<Logger, 'info' | 'warn'>) {
     this.#settings = settings;
     this.#sentinel = sentinel;
     this.#sessions = new SpareSession(settings);
     this.#schema = new CurrentSchema((schema) => {
       const { migration } = schema;
       log?.info({ migration, offers: describeSchema(schema) }, "bd's schema");
+      if (schema.unknownColumns.length > 0) {
+        log?.warn(
+          { migration, columns: schema.unknownColumns },
+          'the database has columns that this version does not know; they may be NULL or have a default, and are left alone',
+        );
+      }
     });
   }
 
@@ -150,8 +164,11 @@ export class Beads {
   }
 
   async #obstacleIn({ bead, token }: Claim): Promise<string | undefined> {
-    const now = await this.#readBack(bead.id);
-    if (now === undefined) return 'it was deleted while it was being claimed';
+    const parsed = await this.#readBack(bead.id);
+    if (parsed === undefined)
+      return 'it was deleted, or became too large, while it was being claimed';
+    if (!parsed.ok) return `its row does not parse: ${parsed.problem}`;
+    const { bead: now } = parsed;
     if (now.step?.token !== token) return 'another claim took its place';
     if (now.status !== 'in_progress') return `it became ${now.status} while it was being claimed`;
     if (now.assignee !== this.#sentinel) {
@@ -160,9 +177,30 @@ export class Beads {
     return undefined;
   }
 
+  /**
+   * Writes a row of our own and removes it again.
+   * @throws what the database says when it takes no writes.
+   */
+  async tryWrite(): Promise<void> {
+    const key = `beads-dispatch.try.${randomUUID()}`;
+    await this.#session.query(INSERT_LOCAL_SQL, [key, '']);
+    await this.#session.query(DELETE_LOCAL_SQL, [[key]]);
+  }
+
+  /** The id of the bead that carries a claim's token, wherever bd has renamed it to. */
+  async findClaimed(token: string): Promise<string | undefined> {
+    const [row] = await this.#session.query(FIND_CLAIMED_SQL, [`claimed:${token}`]);
+    return row === undefined ? undefined : String(row['id']);
+  }
+
   /** What is known of a claim in progress whose outcome nobody has recorded. */
   async evidenceOf(token: string): Promise<ClaimEvidence> {
     return await readClaimEvidence(this.#session, token);
+  }
+
+  /** Removes intents of claims that have long ended. @param now the database's clock. */
+  async sweepIntents(now: Date): Promise<number> {
+    return await sweepIntents(this.#session, now);
   }
 
   /** Which attempt of a bead is under way, counted from 1. */
@@ -171,7 +209,7 @@ export class Beads {
     return (failuresOf(rows).get(beadId) ?? NO_FAILURES).count + 1;
   }
 
-  async #readBack(id: string): Promise<Bead | undefined> {
+  async #readBack(id: string): Promise<ParsedBead | undefined> {
     const session = this.#session;
     const row = await this.#schema.use(session, async (schema) => {
       const answer = oneRow(await session.batch(statementsFor(schema).readBack(id)));
@@ -179,7 +217,6 @@ export class Beads {
       if (answer !== undefined) checkRow(answer, schema, session.describe());
       return answer;
     });
-    const parsed = row === undefined ? undefined : parseBead(row);
-    return parsed?.ok === true ? parsed.bead : undefined;
+    return row === undefined ? undefined : parseBead(row);
   }
 }

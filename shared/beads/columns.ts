@@ -1,9 +1,9 @@
 /**
  * The columns that bd has given the tables which these functions write, with the migration that brought
- * them. A column that is not here may carry a rule of bd's that we would break without knowing: such a
- * schema is refused (docs/decisions/0011).
+ * them. A column that is not here may carry a rule of bd's that we would break without knowing; {@link refusalOf}
+ * says which ones stop us (docs/decisions/0011).
  *
- * Read in bd 1.0.2 to 1.2.2, in its main branch of August 2026 (migration 66) and, from there to
+ * Read in bd 1.0.2 to 1.2.2, in its main branch of August 2026 (migration 65) and, from there to
  * migration 71, in single files of its public source.
  */
 export const KNOWN: Columns = {
@@ -35,10 +35,46 @@ export const KNOWN: Columns = {
   ),
   events: names('id issue_id event_type actor old_value new_value comment created_at'),
   leases: names('issue_id holder granted_at lease_expires_at heartbeat_at granted_node'),
-  bd_events_journal: names('seq ts op issue_id issue_json dep_json comment_json'),
+  bd_events_journal: names(
+    'seq ts op issue_id issue_json dep_json comment_json',
+    // 66, and 28 of the migrations out of history: whoever made the change.
+    'actor',
+    // 70: of memories, which we do not write.
+    'memory_json',
+  ),
   bd_events_seq: names('id next_seq'),
   local_metadata: names('key value'),
 };
+
+/** What these functions do with the rows of a table. */
+export type Use = 'update' | 'insert' | 'delete';
+export const USES: Readonly<Record<string, Use>> = {
+  issues: 'update',
+  events: 'insert',
+  leases: 'delete',
+  bd_events_journal: 'insert',
+  bd_events_seq: 'update',
+  local_metadata: 'insert',
+};
+
+/** A column as the database describes it. */
+export interface Column {
+  name: string;
+  isNullable: boolean;
+  hasDefault: boolean;
+}
+
+/**
+ * Whether an unknown column of a table stops us, and the rule that says so. Versions of a row (`row_lock`,
+ * `revision`) are never NULL, and every update must renew them; what may be NULL, or has a default where rows are
+ * only added, holds what bd says when nobody gives a value.
+ * @returns the rule by which it is refused, or `undefined` for one that is only warned about.
+ */
+export function refusalOf(use: Use, { isNullable, hasDefault }: Column): string | undefined {
+  if (use === 'update' && !isNullable) return 'never NULL in rows that are updated';
+  if (use === 'insert' && !isNullable && !hasDefault) return 'needs a value in rows that are added';
+  return undefined;
+}
 
 type Columns = Readonly<Record<string, ReadonlySet<string>>>;
 

@@ -1,4 +1,4 @@
-import { BUSY_NOTE } from './notes.ts';
+import { BUSY_NOTE, DIED, unconfirmedNote } from './notes.ts';
 import type { Row, Statement } from './session.ts';
 import { DISPATCHER, REAPER } from './state-machine.ts';
 
@@ -37,7 +37,7 @@ const TAIL_CHARACTERS = 3_200;
 /** bd writes the keys of `new_value` sorted and without spaces, so that the notes come at its end. */
 const EVENT_COLUMNS = `
   issue_id, event_type, actor,
-  RIGHT(new_value, ${TAIL_CHARACTERS}) AS tail,
+  IF(actor = '${DISPATCHER}', RIGHT(new_value, ${TAIL_CHARACTERS}), '') AS tail,
   new_value LIKE '%"assignee":"%' AS has_assignee,
   TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) AS seconds_ago`;
 const ENDS_OPEN = '"status":"open"}';
@@ -62,7 +62,9 @@ function ourKind({ event_type, actor, tail }: Row): EventKind {
     return BUSY_NOTE.test(note) ? 'busy' : 'failed';
   }
   if (note.startsWith('dispatched: ')) return 'dispatched';
-  if (note.startsWith('dispatch outcome unknown: ')) return 'unknown';
+  // The dispatcher's own death says nothing of BeadBoard.
+  if (note.startsWith(unconfirmedNote(DIED))) return 'none';
+  if (note.startsWith(unconfirmedNote(''))) return 'unknown';
   return note.startsWith('dispatch failed') && !BUSY_NOTE.test(note) ? 'missed' : 'none';
 }
 
@@ -86,9 +88,24 @@ export interface Failures {
   rests: number;
   /** Seconds since the last of them. */
   lastSecondsAgo: number | undefined;
+  /** Seconds since a person last reopened, reassigned or moved the bead. */
+  resetSecondsAgo: number | undefined;
 }
 
-export const NO_FAILURES: Failures = { count: 0, rests: 0, lastSecondsAgo: undefined };
+export const NO_FAILURES: Failures = {
+  count: 0,
+  rests: 0,
+  lastSecondsAgo: undefined,
+  resetSecondsAgo: undefined,
+};
+
+/** An event that lies further in the future was written before the server's clock was set back. */
+const CLOCK_SKEW_SECONDS = 60;
+
+/** How long to count a wait from an event that may lie in the future: such a one ends no wait, and starts none. */
+export function elapsedSeconds(secondsAgo: number): number {
+  return secondsAgo < -CLOCK_SKEW_SECONDS ? Number.POSITIVE_INFINITY : Math.max(0, secondsAgo);
+}
 
 /** @param ids the beads to ask for; at least one. */
 export const failuresStatement = (ids: readonly string[]): Statement => [
@@ -113,9 +130,12 @@ export function countFailures(events: readonly PastEvent[]): Failures {
   const since = (kind: EventKind) => secondsOf(kind).filter((seconds) => seconds < lastReset);
   const failed = since('failed');
   const rests = [...failed, ...since('busy')];
-  return rests.length === 0
-    ? NO_FAILURES
-    : { count: failed.length, rests: rests.length, lastSecondsAgo: Math.min(...rests) };
+  return {
+    count: failed.length,
+    rests: rests.length,
+    lastSecondsAgo: rests.length === 0 ? undefined : elapsedSeconds(Math.min(...rests)),
+    resetSecondsAgo: Number.isFinite(lastReset) ? lastReset : undefined,
+  };
 }
 
 /** Dispatches of all beads that failed or may have, since the last one that went well. */
@@ -154,6 +174,6 @@ export function countMisses(events: readonly PastEvent[]): Misses {
   return {
     count: misses.length,
     beads: new Set(misses.map(({ beadId }) => beadId)).size,
-    lastSecondsAgo: misses[0]?.secondsAgo,
+    lastSecondsAgo: misses[0] && elapsedSeconds(misses[0].secondsAgo),
   };
 }

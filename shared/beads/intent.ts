@@ -1,6 +1,7 @@
 import { DatabaseUnreachableError } from '../errors.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import type { Session } from './session.ts';
+import { parseStep, STEP_KEY } from './step.ts';
 import { ConflictError, DuplicateKeyError } from './sql-error.ts';
 
 /**
@@ -57,6 +58,46 @@ export async function withdrawIntent(session: Session, token: string): Promise<v
     // As the docstring says.
   }
 }
+
+/** A token is a UUIDv7; so long after its making no claimer is in the middle of its POST. */
+const SETTLED_MS = 3_600_000;
+const INTENTS = `FROM local_metadata
+   WHERE \`key\` >= 'beads-dispatch.intent.' AND \`key\` < 'beads-dispatch.intent/'`;
+const INTENTS_SQL = `SELECT \`key\` ${INTENTS} ORDER BY \`key\` LIMIT ?`;
+/** SQL for the key of the oldest intent; NULL when there is none. */
+export const OLDEST_INTENT_SQL = `(SELECT MIN(\`key\`) ${INTENTS})`;
+
+/** Whether an intent is so old that its claim may have come to an end. */
+export const isOldIntent = (key: unknown, now: Date): boolean =>
+  typeof key === 'string' && now.getTime() - madeAt(key.slice(intentKey('').length)) > SETTLED_MS;
+/** Read at once; with more than this the next tick goes on. */
+const SWEPT_AT_ONCE = 100;
+const STILL_CLAIMED_SQL = `
+  SELECT JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${STEP_KEY}')) AS step
+    FROM issues WHERE status = 'in_progress'`;
+
+/**
+ * Removes what claims have left here that have long come to an end: a claim that was given back, a bead that was
+ * closed or reopened before the outcome was recorded. An intent is kept as long as a bead is in progress under
+ * its token, because a later tick may still ask for it.
+ * @param now the server's time.
+ * @returns how many were removed.
+ */
+export async function sweepIntents(session: Session, now: Date): Promise<number> {
+  const rows = await session.query(INTENTS_SQL, [SWEPT_AT_ONCE]);
+  const old = rows.map(({ key }) => String(key)).filter((key) => isOldIntent(key, now));
+  if (old.length === 0) return 0;
+  const claimed = await session.query(STILL_CLAIMED_SQL);
+  const held = new Set(
+    claimed.map(({ step }) => parseStep(step === null ? null : String(step))?.token),
+  );
+  const settled = old.filter((key) => !held.has(key.slice(intentKey('').length)));
+  if (settled.length > 0) await session.query(DELETE_LOCAL_SQL, [settled]);
+  return settled.length;
+}
+
+/** Milliseconds since 1970 in a UUIDv7; 0 for anything else. */
+const madeAt = (token: string) => Number.parseInt(token.replace('-', '').slice(0, 12), 16) || 0;
 
 async function hasIntent(session: Session, token: string): Promise<boolean> {
   const [row] = await session.query(READ_INTENT_SQL, [intentKey(token)]);

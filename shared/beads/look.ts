@@ -9,8 +9,9 @@ import {
   type Failures,
   type Misses,
 } from './history.ts';
+import { isOldIntent } from './intent.ts';
 import type { LastSeen, Seen } from './last-seen.ts';
-import { recordedAt } from './outbox.ts';
+import { outboxStateOf, type OutboxState } from './outbox.ts';
 import { checkMigrations } from './migrations.ts';
 import type { Schema } from './schema.ts';
 import type { Row, Session } from './session.ts';
@@ -44,8 +45,9 @@ export interface BadRow {
 export interface Look {
   /** The database's clock. */
   now: Date;
-  /** Since when an event has waited in the outbox; `undefined` when none does. */
-  unsentSince: Date | undefined;
+  outbox: OutboxState;
+  /** There are intents of claims that may have ended without one. */
+  hasOldIntents: boolean;
   open: Candidate[];
   inProgress: Bead[];
   /** What failed last, over all beads; not read when no bead is open. */
@@ -67,7 +69,6 @@ export async function look(
   const { tick, beads: rows } = await last.read(session, schema, async () =>
     read(session, schema, sentinel),
   );
-  const unsent = tick['oldest_unsent'];
   const beads: Bead[] = [];
   const bad: BadRow[] = [];
   for (const row of rows) {
@@ -82,9 +83,11 @@ export async function look(
     if (isBlocked || history.ready?.has(id) === false) return 'blocked';
     return notesBytes + NOTES_ROOM_BYTES > schema.textBytes ? 'notes-full' : undefined;
   };
+  const now = fromSqlTime(String(tick['server_time'])) ?? new Date(Number.NaN);
   return {
-    now: fromSqlTime(String(tick['server_time'])) ?? new Date(Number.NaN),
-    unsentSince: unsent === null || unsent === undefined ? undefined : recordedAt(String(unsent)),
+    now,
+    hasOldIntents: isOldIntent(tick['oldest_intent'], now),
+    outbox: outboxStateOf(tick['oldest_unsent'] ?? null, tick['parked'] ?? '0'),
     open: open.map((bead) => ({
       bead,
       waiting: waitingOf(bead),

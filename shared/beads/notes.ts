@@ -1,3 +1,4 @@
+import { oneLine } from '../quote.ts';
 import { toIsoSeconds } from './time.ts';
 
 /**
@@ -5,13 +6,37 @@ import { toIsoSeconds } from './time.ts';
  * are appended to a bead's `notes`, one line each.
  */
 
-/** Longest piece of an answer or a reason that is repeated in a note, in characters. */
-const QUOTE_CHARACTERS = 500;
-
 export const CLAIMED_PREFIX = 'auto-dispatcher claimed at ';
 export const claimedNote = (at: Date) => CLAIMED_PREFIX + toIsoSeconds(at);
 
 export const dispatchedNote = (job: string) => `dispatched: job=${job}`;
+/** No job of the claim that has taken its place, so that it must not read like one. */
+export const supersededNote = (job: string) =>
+  `dispatched: job=${job} by an earlier claim; the bead was reopened while BeadBoard was asked`;
+
+/** A job of the agent service, and who said that it works on the bead. */
+export interface Job {
+  id: string;
+  from: 'beadboard' | 'agent';
+}
+
+/** Becomes part of notes, cells and addresses, so that nothing else passes for one; `..` would be a path. */
+export const JOB_ID = /^\w[\w.-]{0,127}$/;
+const DISPATCHED_NOTE = /^dispatched: job=(\S+)$/gm;
+/** The agent's first act; BeadBoard's prompt does not tell it the id, so that it may be anything. */
+const AGENT_NOTE = /^claimed by agent ([0-9a-f]{12})$/gm;
+
+/**
+ * The job that works on a bead: BeadBoard's word if there is one, else the agent's, which is known even when
+ * BeadBoard's answer was lost.
+ * @param notesSinceClaim what follows the last line that begins with {@link CLAIMED_PREFIX}.
+ */
+export function jobIn(notesSinceClaim: string): Job | undefined {
+  const named = [...notesSinceClaim.matchAll(DISPATCHED_NOTE)].at(-1)?.[1];
+  if (named !== undefined && JOB_ID.test(named)) return { id: named, from: 'beadboard' };
+  const noted = [...notesSinceClaim.matchAll(AGENT_NOTE)].at(-1)?.[1];
+  return noted === undefined ? undefined : { id: noted, from: 'agent' };
+}
 
 /** @param httpStatus `undefined` when there was no answer to have one. */
 export const failedNote = (reason: string, httpStatus: number | undefined) =>
@@ -21,6 +46,9 @@ export const failedNote = (reason: string, httpStatus: number | undefined) =>
 
 /** There was no room: BeadBoard's 409, and the agent service's 429, which arrives as a 502. */
 export const BUSY_NOTE = /^dispatch failed HTTP (409|502): .*(agent is busy|queue full)/i;
+
+/** Of a claim whose dispatcher did not live to record the answer. */
+export const DIED = 'the dispatcher died before it had the answer';
 
 export const unconfirmedNote = (reason: string) => `dispatch outcome unknown: ${oneLine(reason)}`;
 
@@ -34,20 +62,5 @@ export const reapedNote = (ageMinutes: number, thresholdMinutes: number, evidenc
     evidence === undefined ? '' : `: ${oneLine(evidence)}`
   }`;
 
-/** What a service may repeat of the credentials it was sent. */
-const CREDENTIAL =
-  /\b(bearer\s+|(?:token|password|secret|api[-_]?key)["']?\s*[:=]\s*["']?)[^\s"',;&]+/gi;
-
-/** One line without control characters and credentials, at most 500 characters long. */
-export function oneLine(text: string): string {
-  const flat = text
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')
-    .trim()
-    .replace(CREDENTIAL, '$1[secret]');
-  return Array.from(flat).slice(0, QUOTE_CHARACTERS).join('');
-}
-
-/** bd joins notes with a newline and starts an empty field without one. */
-export function appendNote(notes: string, note: string): string {
-  return notes === '' ? note : `${notes}\n${note}`;
-}
+/** bd joins notes with a newline and starts an empty field without one. @returns what is appended. */
+export const appendix = (isFirst: boolean, note: string) => (isFirst ? note : `\n${note}`);

@@ -10,18 +10,19 @@ import type { Row, Session } from './session.ts';
  * columns of a view are told to root only (Dolt 1.88.1).
  */
 const PROBE_SQL = `
-  SELECT 'column' AS kind, table_name AS t, column_name AS c, data_type AS d
+  SELECT 'column' AS kind, table_name AS t, column_name AS c, data_type AS d,
+         is_nullable AS n, IF(column_default IS NULL, 'NO', 'YES') AS v
     FROM information_schema.columns
    WHERE table_schema = DATABASE()
      AND table_name IN ('issues', 'events', 'dependencies', 'labels', 'local_metadata', 'leases',
                         'bd_events_journal', 'bd_events_seq', 'issue_versions')
-  UNION ALL SELECT 'table', table_name, IF(table_type = 'VIEW', '', dolt_hashof_table(table_name)), ''
+  UNION ALL SELECT 'table', table_name, IF(table_type = 'VIEW', '', dolt_hashof_table(table_name)), '', '', ''
     FROM information_schema.tables
    WHERE table_schema = DATABASE()
      AND table_name IN ('ready_issues', 'schema_migrations', 'ignored_schema_migrations')
-  UNION ALL SELECT 'migration', MAX(version), '', '' FROM schema_migrations
-  UNION ALL SELECT 'lock', IS_FREE_LOCK(?), '', ''
-  UNION ALL SELECT 'ignored', pattern, '', '' FROM dolt_ignore WHERE ignored = 1`;
+  UNION ALL SELECT 'migration', MAX(version), '', '', '', '' FROM schema_migrations
+  UNION ALL SELECT 'lock', IS_FREE_LOCK(?), '', '', '', ''
+  UNION ALL SELECT 'ignored', pattern, '', '', '', '' FROM dolt_ignore WHERE ignored = 1`;
 
 /** As long as for a server that restarts; a migration of a small database takes seconds. */
 const MIGRATION_MS = 20_000;

@@ -1,5 +1,5 @@
 import { issueJson, updateJson } from './bd-json.ts';
-import { appendNote } from './notes.ts';
+import { appendix } from './notes.ts';
 import type { Schema } from './schema.ts';
 import type { Row } from './session.ts';
 import { toSqlTime } from './time.ts';
@@ -17,7 +17,8 @@ const DISTINCT_MS = 1_000;
 /** The cells of a bead's own row that a transition changes, as they are afterwards. */
 export interface Changed {
   status: string;
-  notes: string;
+  /** What is appended to the notes. */
+  appendix: string;
   updated_at: string;
   started_at: string | null;
   pinned: string | number | null;
@@ -32,7 +33,9 @@ export interface EventRow {
 }
 
 /**
- * @param row all columns of the bead as they are, with its lease.
+ * @param row all columns of the bead as they are, with its lease; {@link IS_LARGE} when its texts are left out.
+ * @param unique is added to each note where the claim marker cannot be written: two writers of one note would
+ *   otherwise write equal cells, which Dolt merges.
  * @param labels the bead's labels, sorted.
  * @param changes in their order; each sees what the one before it has made.
  * @param now the server's time.
@@ -44,20 +47,26 @@ export function record(
   changes: readonly Change[],
   now: Date,
   { textBytes, versionCells }: Pick<Schema, 'textBytes' | 'versionCells'>,
+  unique?: string,
 ): { after: Changed; events: EventRow[] } {
   const backMs = versionCells.length > 0 ? 0 : DISTINCT_MS;
   const time = later(String(row['updated_at']), toSqlTime(new Date(now.getTime() - backMs)));
   const after: Changed = {
     status: String(row['status']),
-    notes: String(row['notes']),
+    appendix: '',
     updated_at: String(row['updated_at']),
     started_at: row['started_at'] === null ? null : String(row['started_at']),
     pinned: row['pinned'] ?? null,
   };
-  const events = changes.map(({ to, note, fact }): EventRow => {
-    const oldValue = issueJson({ ...row, ...after }, labels);
+  const isLarge = IS_LARGE in row;
+  const notes = String(row['notes'] ?? '');
+  const maxBytes = isLarge ? 0 : textBytes;
+  const events = changes.map(({ to, note: plain, fact }): EventRow => {
+    const note = unique === undefined ? plain : `${plain} [${unique}]`;
+    const { appendix: appended, ...cells } = after;
+    const oldValue = issueJson({ ...row, ...cells, notes: notes + appended }, labels);
     const shortOld = { id: String(row['id']), status: after.status };
-    after.notes = appendNote(after.notes, note);
+    after.appendix += appendix(Number(row['notes_bytes']) === 0 && appended === '', note);
     after.updated_at = time;
     if (to === 'in_progress') after.started_at ??= time;
     const status = to === undefined ? undefined : { status: to };
@@ -67,8 +76,8 @@ export function record(
     return {
       fact,
       type: status === undefined ? 'updated' : 'status_changed',
-      oldValue: fit(textBytes, oldValue, shortOld),
-      newValue: fit(textBytes, updateJson({ notes: after.notes, ...status }), {
+      oldValue: fit(maxBytes, oldValue, shortOld),
+      newValue: fit(maxBytes, updateJson({ notes: notes + after.appendix, ...status }), {
         notes: note,
         ...status,
       }),
@@ -80,7 +89,10 @@ export function record(
 /** Never back in time: an import of bd keeps the newer one of two states, and must not undo ours. */
 const later = (one: string, other: string) => (one > other ? one : other);
 
-/** bd 1.0.2 holds event values in TEXT; what does not fit is told in short. */
+/** Marks a row that was read without its texts. */
+export const IS_LARGE = 'is_large';
+
+/** bd 1.0.2 holds event values in TEXT, and a large row is not read whole; both are told in short. */
 function fit(textBytes: number, json: string, short: Readonly<Record<string, string>>): string {
   return Buffer.byteLength(json) <= textBytes ? json : updateJson(short);
 }

@@ -1,5 +1,5 @@
 import { DatabaseSchemaError } from '../errors.ts';
-import { KNOWN, NEEDED, NEEDED_IF_THERE } from './columns.ts';
+import { KNOWN, NEEDED, NEEDED_IF_THERE, refusalOf, USES, type Column } from './columns.ts';
 import type { Row } from './session.ts';
 
 /**
@@ -32,6 +32,10 @@ export interface Schema {
   hasEventsInHistory: boolean;
   /** Most bytes `issues.notes`, `events.old_value` and `events.new_value` take. */
   textBytes: number;
+  /** The journal says who made a change. */
+  hasJournalActor: boolean;
+  /** Columns that are not known and stop nothing: they keep the value that they have without us. */
+  unknownColumns: readonly string[];
   /** Of `issues`; a row with another one has been migrated since. */
   issueColumns: ReadonlySet<string>;
 }
@@ -70,8 +74,8 @@ export function schemaOf(rows: readonly Row[], where: string): Schema {
   );
   if (!hasIsBlocked && !hashes.has('ready_issues')) missing.push('the view ready_issues');
   if (missing.length > 0 || dependsOn === undefined) throw notBd(where, missing);
-  const unknown = unknownIn(types);
-  if (unknown.length > 0) throw tooNew(where, unknown, migrationOf(rows));
+  const { refused, tolerated } = unknownIn(rows);
+  if (refused.length > 0) throw tooNew(where, refused, migrationOf(rows));
 
   const long =
     types.get('issues.notes') === 'longtext' && types.get('events.new_value') === 'longtext';
@@ -88,7 +92,9 @@ export function schemaOf(rows: readonly Row[], where: string): Schema {
     hasVersions: has('issue_versions'),
     hasEventsInHistory: !rows.some(({ kind, t }) => kind === 'ignored' && t === 'events'),
     textBytes: long ? Number.POSITIVE_INFINITY : TEXT_BYTES,
+    hasJournalActor: has('bd_events_journal', 'actor'),
     issueColumns: new Set(columnsOf(types, 'issues')),
+    unknownColumns: tolerated,
   };
 }
 
@@ -112,12 +118,20 @@ export function refuseVersions(where: string): never {
   );
 }
 
-function unknownIn(types: ReadonlyMap<string, string>): string[] {
-  return Object.entries(KNOWN).flatMap(([table, known]) =>
-    columnsOf(types, table)
-      .filter((column) => !known.has(column))
-      .map((column) => `${table}.${column}`),
-  );
+/** @returns the unknown columns that stop us, each with the rule, and those that do not. */
+function unknownIn(rows: readonly Row[]): { refused: string[]; tolerated: string[] } {
+  const refused: string[] = [];
+  const tolerated: string[] = [];
+  for (const { kind, t, c, n, v } of rows) {
+    const [table, name] = [String(t), String(c)];
+    const use = USES[table];
+    if (kind !== 'column' || use === undefined || KNOWN[table]?.has(name) === true) continue;
+    const column: Column = { name, isNullable: n === 'YES', hasDefault: v === 'YES' };
+    const rule = refusalOf(use, column);
+    if (rule === undefined) tolerated.push(`${table}.${name}`);
+    else refused.push(`${table}.${name} (${rule})`);
+  }
+  return { refused, tolerated };
 }
 
 function columnsOf(types: ReadonlyMap<string, string>, table: string): string[] {

@@ -2,6 +2,7 @@ import { createConnection, type Connection, type RowDataPacket } from 'mysql2/pr
 
 import { DatabaseUnreachableError } from '../errors.ts';
 import type { DatabaseSettings } from '../settings.ts';
+import { checkVariables, SET_VARIABLES_SQL } from './session-variables.ts';
 import { describeDatabase, translate } from './sql-error.ts';
 
 /** A server in the same cluster answers in milliseconds; ten seconds mean that it is not there. */
@@ -168,8 +169,9 @@ const rowsOf = (result: RowDataPacket[]): Row[] => (Array.isArray(result) ? resu
 
 async function connect(settings: DatabaseSettings): Promise<Connection> {
   const { host, port, user, password, database, tls } = settings;
+  let connection: Connection | undefined;
   try {
-    return await createConnection({
+    connection = await createConnection({
       host,
       port,
       user,
@@ -190,7 +192,15 @@ async function connect(settings: DatabaseSettings): Promise<Connection> {
       // of an idle tick, and memory that grew by 60 MB in a hundred of them.
       maxPreparedStatements: 1,
     });
+    const sql = SET_VARIABLES_SQL;
+    const [[, [row = {}] = []]] = await connection.query<RowDataPacket[][]>({
+      sql,
+      timeout: CONNECT_TIMEOUT_MS,
+    });
+    checkVariables(row, describeDatabase(settings));
+    return connection;
   } catch (error) {
+    connection?.destroy();
     throw translate(error, settings);
   }
 }

@@ -8,7 +8,7 @@ import {
   SchemaChangedError,
 } from '../errors.ts';
 import type { DatabaseSettings } from '../settings.ts';
-import { oneLine } from './notes.ts';
+import { oneLine } from '../quote.ts';
 
 /** Another transaction committed first (1213), or waited too long (1205): try again from the start. */
 export class ConflictError extends DatabaseStatementError {}

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 
 import { SchemaChangedError } from '../errors.ts';
-import { BEAD_COLUMNS, BEAD_EXPRESSIONS } from './bead.ts';
+import { BEAD_COLUMNS, BEAD_EXPRESSIONS, ROW_BYTES_SQL } from './bead.ts';
+import { OLDEST_INTENT_SQL } from './intent.ts';
 import { IS_JOURNALED_SQL } from './journal.ts';
 import { STATE_SQL } from './last-seen.ts';
-import { NEWEST_KEY_SQL, OLDEST_KEY_SQL } from './outbox.ts';
+import { NEWEST_KEY_SQL, OLDEST_KEY_SQL, PARKED_SQL } from './outbox.ts';
 import { checkMigrations, migrationsSql } from './migrations.ts';
-import type { Changed } from './record.ts';
+import { IS_LARGE, type Changed } from './record.ts';
 import { refuseVersions, type Schema } from './schema.ts';
 import type { Row, Statement } from './session.ts';
 import { STEP_KEY } from './step.ts';
@@ -26,6 +27,8 @@ export interface Statements {
    * for one round trip, whose answers {@link oneRow} puts together: one query for all costs twice as much.
    */
   readToWrite: (id: string) => readonly Statement[];
+  /** The same for a bead that is larger than {@link MAX_ROW_BYTES}: without its texts. */
+  readLarge: (id: string) => readonly Statement[];
   /** What of it tells whether a claim still holds, and can be written. */
   readBack: (id: string) => readonly Statement[];
   /** Writes what a transition changed; its values are {@link updateValues}. */
@@ -39,7 +42,11 @@ export interface Statements {
 /** Names in the answers to {@link Statements.readToWrite} that are not columns of `issues`. */
 const READ_ALIASES: ReadonlySet<string> = new Set([
   'step',
+  'acceptance_start',
+  'notes_since_claim',
   'notes_bytes',
+  'row_bytes',
+  IS_LARGE,
   'metadata_type',
   'server_time',
   'newest_key',
@@ -49,6 +56,22 @@ const READ_ALIASES: ReadonlySet<string> = new Set([
   'lease_granted_node',
   'is_journaled',
   'has_versions',
+]);
+
+/**
+ * A larger bead is not dispatched, and is read without its texts when something must be written on it. A
+ * process with 256 MiB has room for one of this size, which is held some ten times over as text, JSON and SQL.
+ */
+export const MAX_ROW_BYTES = 1_048_576;
+
+/** The texts that a large bead is read without. */
+const TEXTS: ReadonlySet<string> = new Set([
+  'description',
+  'design',
+  'acceptance_criteria',
+  'notes',
+  'close_reason',
+  'metadata',
 ]);
 
 /** Puts the answers to {@link Statements.readToWrite} together; `undefined` when there is no such bead. */
@@ -81,18 +104,30 @@ export function statementsFor(schema: Schema): Statements {
   const lease = hasLeases
     ? 'lease_expires_at, heartbeat_at, granted_node AS lease_granted_node'
     : 'NULL AS lease_expires_at, NULL AS heartbeat_at';
+  const beside = `
+    ${BEAD_EXPRESSIONS}, NULL AS lease_expires_at, NULL AS heartbeat_at,
+    UTC_TIMESTAMP(6) AS server_time, ${migrationsSql(schema)} AS migrations`;
   const read = `
-    SELECT issues.*, ${BEAD_EXPRESSIONS}, NULL AS lease_expires_at, NULL AS heartbeat_at,
-           UTC_TIMESTAMP(6) AS server_time, ${migrationsSql(schema)} AS migrations
-      FROM issues WHERE issues.id = ?`;
+    SELECT issues.*, ${beside}
+      FROM issues WHERE issues.id = ? AND ${ROW_BYTES_SQL} <= ${MAX_ROW_BYTES}`;
+  const withoutTexts = [...schema.issueColumns]
+    .map((column) => (TEXTS.has(column) ? `NULL AS ${column}` : `issues.${column}`))
+    .join(', ');
+  const readLarge = `
+    SELECT ${withoutTexts}, 1 AS ${IS_LARGE}, ${beside} FROM issues WHERE issues.id = ?`;
   const facts = `
     SELECT ${NEWEST_KEY_SQL} AS newest_key,
            ${hasJournal ? IS_JOURNALED_SQL : '0'} AS is_journaled,
            ${hasVersions ? 'EXISTS (SELECT 1 FROM issue_versions)' : '0'} AS has_versions`;
+  const besideRow = (id: string): Statement[] => [
+    [facts],
+    ...(hasLeases ? [[`SELECT ${lease} FROM leases WHERE issue_id = ?`, [id]] as const] : []),
+  ];
   const bead = `${BEAD_COLUMNS.map((column) => `issues.${column}`).join(', ')}, ${BEAD_EXPRESSIONS}, ${lease}`;
   return {
     tick: `
       SELECT UTC_TIMESTAMP(6) AS server_time, ${STATE_SQL} AS state, ${OLDEST_KEY_SQL} AS oldest_unsent,
+             ${PARKED_SQL} AS parked, ${OLDEST_INTENT_SQL} AS oldest_intent,
              ${migrationsSql(schema)} AS migrations`,
     beads: `
       SELECT ${bead}, ${hasIsBlocked ? 'issues.is_blocked' : 'NULL'} AS is_blocked
@@ -105,11 +140,8 @@ export function statementsFor(schema: Schema): Statements {
         FROM dependencies d JOIN issues parent ON parent.id = d.${dependsOn}
        WHERE d.type = 'parent-child' AND d.issue_id IN (?) AND parent.defer_until > UTC_TIMESTAMP()`,
     readBack: (id) => (hasVersions ? [[read, [id]], [facts]] : [[read, [id]]]),
-    readToWrite: (id) => [
-      [read, [id]],
-      [facts],
-      ...(hasLeases ? [[`SELECT ${lease} FROM leases WHERE issue_id = ?`, [id]] as const] : []),
-    ],
+    readToWrite: (id) => [[read, [id]], ...besideRow(id)],
+    readLarge: (id) => [[readLarge, [id]], ...besideRow(id)],
     update: updateSql(schema),
     deleteLease: 'DELETE FROM leases WHERE issue_id = ?',
     add: schema.hasEventsInHistory
@@ -133,8 +165,9 @@ function updateSql({ versionCells, hasClaimFence }: Schema): string {
   ];
   return `
     UPDATE issues
-       SET status = ?, notes = ?, updated_at = ?, started_at = ?, pinned = ?,
-           metadata = JSON_SET(COALESCE(metadata, JSON_OBJECT()), '$.${STEP_KEY}', ?)${newer.join('')}
+       SET status = ?, notes = CONCAT(notes, ?), updated_at = ?, started_at = ?, pinned = ?,
+           metadata = JSON_SET(IF(metadata IS NULL OR JSON_TYPE(metadata) = 'NULL', JSON_OBJECT(), metadata),
+                               '$.${STEP_KEY}', ?)${newer.join('')}
      WHERE id = ?`;
 }
 
@@ -150,7 +183,7 @@ export const withoutForeignKeys = (update: Statement): readonly Statement[] => [
 
 /** The values of {@link Statements.update}, in its order. */
 export function updateValues({ versionCells, hasClaimFence }: Schema, id: string, to: BeadUpdate) {
-  const values = [to.status, to.notes, to.updated_at, to.started_at, to.pinned, to.step];
+  const values = [to.status, to.appendix, to.updated_at, to.started_at, to.pinned, to.step];
   const fence = hasClaimFence ? [to.isClaim ? 1 : 0] : [];
   return [...values, ...versionCells.map(() => freshVersion()), ...fence, id];
 }

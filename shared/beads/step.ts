@@ -22,9 +22,12 @@ export type StepName = (typeof STEPS)[number];
 export interface Step {
   name: StepName;
   token: string;
-  /** Of `unconfirmed`: the token of the claim whose outcome is not known. */
+  /** Of `unconfirmed`: the token of the claim whose outcome is not known. Of `dispatched`: the job. */
   about?: string;
 }
+
+/** More than the longest that is ever written: a name, a token of 36 and a job id of 128 characters. */
+export const STEP_CHARACTERS = 200;
 
 export function formatStep({ name, token, about }: Step): string {
   return about === undefined ? `${name}:${token}` : `${name}:${token}:${about}`;
@@ -32,7 +35,7 @@ export function formatStep({ name, token, about }: Step): string {
 
 /** @returns the step, or `undefined` for a bead these functions never touched or a foreign value. */
 export function parseStep(cell: string | null): Step | undefined {
-  if (cell === null) return undefined;
+  if (cell === null || cell.length >= STEP_CHARACTERS) return undefined;
   const [name, token, about] = cell.split(':');
   const known = STEPS.find((step) => step === name);
   if (known === undefined || token === undefined || token === '') return undefined;

@@ -31,7 +31,8 @@ export interface Change {
 export type Verdict =
   | {
       changes: readonly [Change, ...Change[]];
-      step: StepName;
+      /** `keep` leaves the claim marker of somebody else's claim as it is. */
+      step: StepName | 'keep';
       /** Kept in the step cell beside the token. */
       about?: string;
       /** Of the claim with this token: remove its intent to post, or make sure there will be none. */
@@ -61,7 +62,7 @@ export interface Transition {
 
 /** What was written, with its events as the outbox has them; or why nothing was. */
 export type Outcome =
-  { done: true; bead: Bead; events: string[] } | { done: false; reason: string };
+  { done: true; bead: Bead; events: string[] } | { done: false; reason: string; isGone?: boolean };
 
 /** One retry was enough for 9,799 of 9,799 losers of a 50-way race; the rest is for hot rows. */
 const MAX_CONFLICTS = 8;

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 
+import { NO_ANSWER } from '../agent-service/agent-service.ts';
 import type { DoubtReason, FailureReason } from '../audit/event-types.ts';
 import { backOffMs, type BackOff } from './back-off.ts';
 import type { Bead } from './bead.ts';
@@ -10,6 +11,7 @@ import {
   givenUpNote,
   reapedNote,
   releasedNote,
+  supersededNote,
   unconfirmedNote,
 } from './notes.ts';
 import { TRANSITIONS } from './state-machine.ts';
@@ -61,28 +63,32 @@ export function claim(looked: Bead, attempt: number): Transition {
   );
 }
 
-/** The bead stays as it is; the job is noted even when a person has moved the bead meanwhile. */
+/**
+ * The bead stays as it is; the job is noted even when a person has moved the bead meanwhile, and when another
+ * claim has taken the place of this one: then two jobs run, and both are on record.
+ */
 export function dispatched(held: Claim, jobId: string): Transition {
-  return of('dispatched', held.bead, (bead) =>
-    isOf(held, bead)
-      ? {
-          ...one('dispatched', {
-            note: dispatchedNote(jobId),
-            fact: {
-              name: TRANSITIONS.dispatched.event,
-              data: { bead: summary(bead), attempt: held.attempt, jobId },
-            },
-          }),
-          intent: { forget: held.token },
-        }
-      : { leave: `the claim is not ours any more; job ${jobId} runs without a note` },
-  );
+  return of('dispatched', held.bead, (bead) => {
+    const isSuperseded = bead.step !== undefined && !isOf(held, bead);
+    const change: Change = {
+      note: isSuperseded ? supersededNote(jobId) : dispatchedNote(jobId),
+      fact: {
+        name: TRANSITIONS.dispatched.event,
+        data: { bead: summary(bead), attempt: held.attempt, jobId },
+      },
+    };
+    return {
+      ...one(isSuperseded ? 'keep' : 'dispatched', change),
+      about: jobId,
+      intent: { forget: held.token },
+    };
+  });
 }
 
 /** The bead stays claimed: an agent may be at work, and only the reaper may say that it is not. */
 export function unconfirmed(held: Claim, { reason, words }: Doubt): Transition {
   return of('unconfirmed', held.bead, (bead) =>
-    bead.step?.token === held.token
+    bead.step?.token === held.token && bead.status !== 'closed'
       ? {
           ...one('unconfirmed', {
             note: unconfirmedNote(words),
@@ -178,7 +184,7 @@ export function reap(looked: Bead, stall: Stall): Transition {
       ? { leave: MOVED }
       : one('reaped', {
           to: TRANSITIONS.reaped.to,
-          note: reapedNote(ageMinutes, thresholdMinutes, jobState && `job ${jobId} is ${jobState}`),
+          note: reapedNote(ageMinutes, thresholdMinutes, evidenceOf(stall)),
           fact: {
             name: TRANSITIONS.reaped.event,
             data: {
@@ -186,11 +192,19 @@ export function reap(looked: Bead, stall: Stall): Transition {
               ageMinutes,
               thresholdMinutes,
               jobId: jobId ?? null,
-              jobState: jobState ?? null,
+              jobState: jobState === NO_ANSWER ? null : (jobState ?? null),
             },
           },
         }),
   );
+}
+
+/** What is known of the job, for the note. */
+function evidenceOf({ jobId, jobState }: Stall): string | undefined {
+  if (jobState === undefined) return undefined;
+  return jobState === NO_ANSWER
+    ? `job ${jobId} could not be asked about`
+    : `job ${jobId} is ${jobState}`;
 }
 
 const MOVED = 'it changed since it was looked at';
@@ -209,7 +223,7 @@ function isOf({ token }: Pick<Claim, 'token'>, { step }: Bead): boolean {
   return step?.token === token || (step?.name === 'unconfirmed' && step.about === token);
 }
 
-function one(step: StepName, change: Change): Extract<Verdict, { step: StepName }> {
+function one(step: StepName | 'keep', change: Change): Extract<Verdict, { step: string }> {
   return { step, changes: [change] };
 }
 

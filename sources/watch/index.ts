@@ -3,26 +3,28 @@ import { envelopeFrom } from '../../shared/audit/envelope.ts';
 import { Sink } from '../../shared/audit/sink.ts';
 import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { createLog } from '../../shared/log.ts';
-import { readWatchSettings, settingsOrExit } from '../../shared/settings.ts';
+import { readSettings, settingsOrExit } from '../../shared/settings.ts';
 import { traceOf } from '../../shared/trace.ts';
 import { sleep, watch } from './watch.ts';
 
 /** As long as a timer may be, roughly. */
 const DAY_MS = 86_400_000;
 
-const settings = settingsOrExit(readWatchSettings);
+const settings = settingsOrExit(readSettings);
 const log = createLog('watch', settings.log);
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
 
 const { database, K_SINK, PAUSED } = settings;
 const about = { database: database.database, host: database.host, paused: PAUSED };
-log.info(about, `watch starts; wake-ups go to ${K_SINK}`);
+log.info(about, `watch starts; wake-ups go to ${K_SINK ?? 'nobody yet: K_SINK is not set'}`);
+for (const warning of settings.warnings) log.warn(warning);
 void run();
 
 async function run(): Promise<void> {
-  if (PAUSED) {
-    // To end would be to be started again.
+  if (PAUSED || K_SINK === undefined) {
+    // To end would be to be started again. A ContainerSource starts its pod before its SinkBinding is there, which
+    // then replaces the pod by one that has a sink.
     while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
   } else {
     await watch({

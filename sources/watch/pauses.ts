@@ -4,12 +4,17 @@ const LONGEST_MS = 30_000;
 
 /** How long to wait before something that is away is tried again. */
 export class Pauses {
+  readonly #longestMs: number;
   #nextMs = FIRST_MS;
+
+  constructor(longestMs = LONGEST_MS) {
+    this.#longestMs = longestMs;
+  }
 
   /** @returns this pause, in milliseconds; the next one is longer. */
   next(): number {
     const pauseMs = this.#nextMs;
-    this.#nextMs = Math.min(2 * pauseMs, LONGEST_MS);
+    this.#nextMs = Math.min(2 * pauseMs, this.#longestMs);
     return pauseMs;
   }
 

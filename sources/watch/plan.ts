@@ -24,6 +24,8 @@ export type Due = WakeUp['data'] & { asked: Asked };
 const FIRST_REPEAT_MS = 30_000;
 /** While work waits, it is asked for as often as by the schedule of the plain overlay. */
 const LONGEST_REPEAT_MS = 120_000;
+/** Events alone, which a sink that is away does not take. */
+const EVENTS_REPEAT_MS = 3_600_000;
 /** And the reaper, while jobs run that it can ask about. */
 const JOBS_REPEAT_MS = 600_000;
 /** An event that was not sent in this time is not being sent by the tick that recorded it. */
@@ -53,8 +55,9 @@ export function wakeDispatch(
     (bead) => bead.step?.name === 'claimed' && ageMinutesOf(bead, look.now) >= ORPHAN_MINUTES,
   );
   const due = [...beads, ...orphans];
+  const { unsentSince } = look.outbox;
   const isLyingAround =
-    look.unsentSince !== undefined && look.now.getTime() - look.unsentSince.getTime() >= UNSENT_MS;
+    unsentSince !== undefined && look.now.getTime() - unsentSince.getTime() >= UNSENT_MS;
   if (due.length === 0 && !isLyingAround) return undefined;
   const state = [
     ...due.map(({ id, updatedAt }) => `${id}@${updatedAt.getTime()}`),
@@ -62,7 +65,7 @@ export function wakeDispatch(
     ...look.inProgress.map(({ id }) => id),
     ...(isLyingAround ? ['events'] : []),
   ].join(' ');
-  return wake(state, due.length, asked, nowMs);
+  return wake(state, due.length, asked, nowMs, due.length === 0 ? EVENTS_REPEAT_MS : undefined);
 }
 
 /**
@@ -109,11 +112,12 @@ function wake(
   beads: number,
   asked: Asked | undefined,
   nowMs: number,
+  longestMs = LONGEST_REPEAT_MS,
 ): Due | undefined {
   if (asked?.state !== state) {
     return { reason: 'changed', beads, asked: { state, atMs: nowMs, times: 1 } };
   }
-  const wait = Math.min(FIRST_REPEAT_MS * 2 ** Math.min(asked.times - 1, 10), LONGEST_REPEAT_MS);
+  const wait = Math.min(FIRST_REPEAT_MS * 2 ** Math.min(asked.times - 1, 10), longestMs);
   if (nowMs - asked.atMs < wait) return undefined;
   return { reason: 'waiting', beads, asked: { state, atMs: nowMs, times: asked.times + 1 } };
 }

@@ -5,6 +5,8 @@ import type { Logger } from '../../shared/log.ts';
 import { Pauses } from './pauses.ts';
 import type { Asked, Due } from './plan.ts';
 
+/** While ticks fail each wake-up starts a pod for nothing; the cause is found again within this. */
+const LONGEST_PAUSE_MS = 300_000;
 /** A broker answers when the function has answered; the longest tick takes this. */
 const SEND_TIMEOUT_MS = 300_000;
 
@@ -23,7 +25,7 @@ export class Waker {
   readonly #parts: WakerParts;
   #asked: Asked | undefined;
   #isUnderWay = false;
-  readonly #pauses = new Pauses();
+  readonly #pauses = new Pauses(LONGEST_PAUSE_MS);
   /** When to look next, whatever has changed (`performance.now()`). */
   #lookAt = Number.POSITIVE_INFINITY;
 

@@ -39,13 +39,19 @@ export async function watch(parts: WatchParts): Promise<void> {
   const { database, newEnvelope, log, signal } = parts;
   const wakers = [new Waker('dispatch.due.v1', parts), new Waker('reap.due.v1', parts)];
   const pauses = new Pauses();
+  let isAway = false;
   while (!signal.aborted) {
     try {
       await database.use(newEnvelope(), async (beads) => {
-        await watchOver(beads, wakers, parts, () => pauses.reset());
+        await watchOver(beads, wakers, parts, () => {
+          if (isAway) log.info('the database is back');
+          isAway = false;
+          pauses.reset();
+        });
       });
     } catch (error) {
       const againInMs = pauses.next();
+      isAway = true;
       log.error({ ...describeError(error), againInMs }, 'cannot look at the beads');
       await sleep(againInMs, signal);
     }

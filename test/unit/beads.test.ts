@@ -4,16 +4,16 @@ import { issueJson, updateJson } from '../../shared/beads/bd-json.ts';
 import { parseBead } from '../../shared/beads/bead.ts';
 import { countFailures, NO_FAILURES } from '../../shared/beads/history.ts';
 import {
-  appendNote,
+  appendix,
   claimedNote,
   dispatchedNote,
   failedNote,
   givenUpNote,
-  oneLine,
   reapedNote,
   releasedNote,
   unconfirmedNote,
 } from '../../shared/beads/notes.ts';
+import { oneLine } from '../../shared/quote.ts';
 import { migrationLock } from '../../shared/beads/migrations.ts';
 import { formatStep, parseStep } from '../../shared/beads/step.ts';
 import { fromSqlTime, toIsoSeconds, toSqlTime } from '../../shared/beads/time.ts';
@@ -55,8 +55,8 @@ describe('notes', () => {
   });
 
   it('start an empty field, and a new line in a filled one', () => {
-    expect(appendNote('', 'b')).toBe('b');
-    expect(appendNote('a', 'b')).toBe('a\nb');
+    expect(appendix(true, 'b')).toBe('b');
+    expect(appendix(false, 'b')).toBe('\nb');
   });
 });
 
@@ -87,16 +87,18 @@ describe('failures', () => {
       count: 2,
       rests: 2,
       lastSecondsAgo: 50,
+      resetSecondsAgo: undefined,
     });
     expect(countFailures([failed(400), reset(300), failed(50), reset(500)])).toEqual({
       count: 1,
       rests: 1,
       lastSecondsAgo: 50,
+      resetSecondsAgo: 300,
     });
   });
 
   it('are forgotten when a person acts in the same second', () => {
-    expect(countFailures([failed(50), reset(50)])).toEqual(NO_FAILURES);
+    expect(countFailures([failed(50), reset(50)])).toEqual({ ...NO_FAILURES, resetSecondsAgo: 50 });
   });
 });
 
@@ -119,8 +121,8 @@ const good = {
   priority: 2,
   issue_type: 'task',
   assignee: 'agent',
-  acceptance_criteria: '\u00a0\n',
-  notes: '',
+  acceptance_start: '\u00a0\n',
+  notes_since_claim: '',
   updated_at: '2026-11-21 10:00:00',
   defer_until: null,
   started_at: null,
@@ -129,6 +131,7 @@ const good = {
   is_template: 1,
   step: null,
   notes_bytes: 0,
+  row_bytes: '0',
   metadata_type: 'OBJECT',
   lease_expires_at: null,
   heartbeat_at: null,
@@ -153,10 +156,16 @@ describe('a row', () => {
 
 describe('the job of a bead', () => {
   const jobIn = (...notes: string[]) => {
-    const parsed = parseBead({ ...good, notes: notes.join('\n') });
+    const parsed = parseBead({ ...good, notes_since_claim: notes.join('\n') });
     return parsed.ok ? parsed.bead.job : parsed.problem;
   };
-  const claimed = 'auto-dispatcher claimed at 2026-11-21T10:00:00Z';
+  const claimed = '2026-11-21T10:00:00Z';
+
+  it('is what stands in the claim marker, whatever the notes say', () => {
+    const notes_since_claim = 'dispatched: job=other';
+    const parsed = parseBead({ ...good, step: 'dispatched:0198:3f2a', notes_since_claim });
+    expect(parsed).toMatchObject({ bead: { job: { id: '3f2a', from: 'beadboard' } } });
+  });
 
   it('is what BeadBoard named, whatever the agent noted', () => {
     expect(jobIn(claimed, 'dispatched: job=3f2a', 'claimed by agent 000000000000')).toEqual({
@@ -173,9 +182,10 @@ describe('the job of a bead', () => {
     expect(jobIn(claimed, 'claimed by agent <job_id>')).toBeUndefined();
   });
 
-  it('belongs to the newest claim', () => {
-    expect(jobIn(claimed, 'dispatched: job=old', claimed)).toBeUndefined();
-    expect(jobIn('claimed by agent 0123456789ab')).toMatchObject({ id: '0123456789ab' });
+  it('is named by a whole line, and by nothing that would be a path', () => {
+    expect(jobIn(claimed, 'I read "dispatched: job=3f2a"')).toBeUndefined();
+    expect(jobIn(claimed, 'dispatched: job=..')).toBeUndefined();
+    expect(jobIn(claimed, 'dispatched: job=3f2a by an earlier claim; …')).toBeUndefined();
   });
 });
 

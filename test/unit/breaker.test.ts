@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import { breakerOf } from '../../functions/dispatch/breaker.ts';
-import { countMisses, NO_MISSES, pastEventOf, type PastEvent } from '../../shared/beads/history.ts';
+import {
+  countFailures,
+  countMisses,
+  elapsedSeconds,
+  NO_MISSES,
+  pastEventOf,
+  type PastEvent,
+} from '../../shared/beads/history.ts';
 import { judgeOrphan } from '../../shared/settle-orphans.ts';
 
 describe('the breaker', () => {
@@ -22,6 +29,12 @@ describe('the breaker', () => {
     expect(rest(7)).toMatchObject({ restSeconds: 710 });
     expect(rest(8)).toMatchObject({ restSeconds: 890 });
     expect(rest(5000)).toMatchObject({ restSeconds: 890 });
+  });
+
+  it('lets one try when a person has touched one of the beads since the last miss', () => {
+    const misses = { count: 9, beads: 3, lastSecondsAgo: 30 };
+    expect(breakerOf(misses, 29)).toEqual({ kind: 'half-open' });
+    expect(breakerOf(misses, 31).kind).toBe('open');
   });
 
   it('lets one try when the rest is over', () => {
@@ -50,6 +63,24 @@ describe('misses', () => {
         event('c', 'failed', 10),
       ]),
     ).toEqual({ count: 3, beads: 2, lastSecondsAgo: 5 });
+  });
+});
+
+describe('a clock that was set back', () => {
+  it('lets no bead wait for hours, and a few seconds count as none', () => {
+    expect(elapsedSeconds(-3_600)).toBe(Number.POSITIVE_INFINITY);
+    expect(elapsedSeconds(-5)).toBe(0);
+    expect(elapsedSeconds(5)).toBe(5);
+    const ahead = ['a', 'b', 'c', 'd', 'e'].map((id) => ({
+      beadId: id,
+      kind: 'failed' as const,
+      secondsAgo: -7_200,
+    }));
+    expect(breakerOf(countMisses(ahead)).kind).toBe('half-open');
+    expect(countFailures(ahead.slice(0, 1))).toMatchObject({
+      count: 1,
+      lastSecondsAgo: Number.POSITIVE_INFINITY,
+    });
   });
 });
 

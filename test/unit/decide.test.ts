@@ -27,7 +27,12 @@ function candidate(fields: Partial<Bead> = {}, rest: Partial<Candidate> = {}): C
 }
 
 /** What decide does not look at. */
-const nothingElse = { inProgress: [], bad: [], unsentSince: undefined };
+const nothingElse = {
+  inProgress: [],
+  bad: [],
+  outbox: { unsentSince: undefined, parked: 0, retryAt: undefined },
+  hasOldIntents: false,
+};
 
 function decideOn(...open: Candidate[]) {
   return decide({ now, open, ...nothingElse, misses }, policy);
@@ -112,7 +117,12 @@ describe('decide', () => {
   });
 
   it('lets a bead rest after its failures, and counts the next attempt from them', () => {
-    const failures = (lastSecondsAgo: number): Failures => ({ count: 2, rests: 2, lastSecondsAgo });
+    const failures = (lastSecondsAgo: number): Failures => ({
+      count: 2,
+      rests: 2,
+      lastSecondsAgo,
+      resetSecondsAgo: undefined,
+    });
     const restSeconds = Math.ceil(backOffMs('code-a1', 2, backOff) / 1000);
     const rests = decideOn(candidate({}, { failures: failures(restSeconds - 10) }));
     expect(rests.left[0]?.reason).toMatch(/came back 2 times and rests for another (9|10) s/);

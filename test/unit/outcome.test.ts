@@ -20,15 +20,27 @@ describe("BeadBoard's answers", () => {
     [502, error('Invalid token')],
     [502, error('Agent service returned HTTP 422.')],
     [502, '{"error":[{"msg":"field required"}]}'],
+    [500, error('busy elsewhere')],
+  ])('%i %s certainly started nothing, in its own words', (status, body) => {
+    const outcome = outcomeOf({ status, body });
+    expect(outcome).toMatchObject({
+      kind: 'refused',
+      reason: /Agent is busy|Queue full/.test(body) ? 'busy' : 'refused',
+      httpStatus: status,
+    });
+    expect(outcome).toHaveProperty('words', expect.stringMatching(/^".+"$/));
+  });
+
+  it.each([
     [302, ''],
-    [404, '<html>'],
+    [404, '<html>Agent is busy</html>'],
     [401, ''],
-    [429, ''],
-  ])('%i %s certainly started nothing', (status, body) => {
+    [429, 'slow down'],
+  ])('%i %s of whoever stands in between started nothing, and is not quoted', (status, body) => {
     expect(outcomeOf({ status, body })).toEqual({
       kind: 'refused',
-      reason: /busy|Queue full/.test(body) ? 'busy' : 'refused',
-      words: body,
+      reason: 'refused',
+      words: 'the answer is not one of BeadBoard',
       httpStatus: status,
     });
   });
@@ -46,8 +58,11 @@ describe("BeadBoard's answers", () => {
     [502, error('Failed to reach claude-agent-service.')],
     [502, error('Agent service returned HTTP 500.')],
     [502, error('Agent service returned HTTP 504.')],
+    [200, '{"job_id":".."}'],
     [200, '{"job_id":"a:b\\nreaper: no"}'],
     [502, '<html>Bad Gateway</html>'],
+    [500, '<html>Internal Server Error</html>'],
+    [500, 'Internal Server Error'],
     [503, error('upstream connect error')],
     [504, ''],
     [408, ''],

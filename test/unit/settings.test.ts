@@ -28,6 +28,7 @@ describe('settings', () => {
       },
       source: '/beads/code',
       eventExtensions: {},
+      warnings: [expect.stringContaining('no SQL user is named, so it is root')],
     });
   });
 

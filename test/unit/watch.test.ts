@@ -22,7 +22,16 @@ function seen(open: Bead[], inProgress: Bead[] = [], unsentSince?: Date): Look {
     waiting: undefined,
     failures: NO_FAILURES,
   }));
-  return { now, unsentSince, open: candidates, inProgress, misses: NO_MISSES, bad: [] };
+  const outbox = { unsentSince, parked: 0, retryAt: undefined };
+  return {
+    now,
+    outbox,
+    hasOldIntents: false,
+    open: candidates,
+    inProgress,
+    misses: NO_MISSES,
+    bad: [],
+  };
 }
 
 const dispatchFor = (look: Look, asked?: Asked, nowMs = 0, with_: Partial<Policy> = {}) =>

@@ -8,10 +8,10 @@
  * Generations of bd's schema, by the number of their last migration: bd 1.0.2, 1.0.5, 1.1 and 1.2, its
  * main branch of August 2026, and as far as single files of its public source tell (2026-10).
  */
-export const GENERATIONS = [32, 49, 53, 66, 71] as const;
+export const GENERATIONS = [32, 49, 53, 65, 71] as const;
 export type Generation = (typeof GENERATIONS)[number];
 /** The newest that was compared with a real bd: what demo and tests have that are not about generations. */
-export const NEWEST: Generation = 66;
+export const NEWEST: Generation = 65;
 
 /** @returns the statements that make the tables of a fresh database, in order. */
 export function bdSchema(generation: Generation): string[] {
@@ -58,7 +58,7 @@ export function bdSchema(generation: Generation): string[] {
       'INSERT INTO ignored_schema_migrations VALUES (1), (2)',
     ),
     ...since(55, LEASES),
-    ...since(64, ...JOURNAL),
+    ...since(64, ...JOURNAL(generation)),
     ...since(67, VERSIONS),
   ];
 }
@@ -74,10 +74,12 @@ const LEASES = `
     KEY idx_leases_expires (lease_expires_at)
   ) COLLATE utf8mb4_0900_bin`;
 
-const JOURNAL = [
+const JOURNAL = (generation: Generation) => [
   `CREATE TABLE bd_events_journal (
      seq bigint NOT NULL PRIMARY KEY, ts datetime NOT NULL, op varchar(32) NOT NULL,
      issue_id varchar(255) NOT NULL, issue_json longtext, dep_json longtext, comment_json longtext,
+     ${generation >= 66 ? "actor varchar(255) NOT NULL DEFAULT ''," : ''}
+     ${generation >= 70 ? 'memory_json longtext,' : ''}
      KEY idx_bd_events_journal_issue (issue_id), KEY idx_bd_events_journal_ts (ts))`,
   'CREATE TABLE bd_events_seq (id int NOT NULL PRIMARY KEY, next_seq bigint NOT NULL)',
   'INSERT INTO bd_events_seq VALUES (0, 0)',

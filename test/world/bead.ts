@@ -20,6 +20,7 @@ export function aBead(fields: Partial<Bead> = {}): Bead {
     wasTried: true,
     hasForeignMetadata: false,
     notesBytes: 0,
+    rowBytes: 0,
     job: undefined,
     lease: undefined,
     ...fields,

@@ -6,7 +6,7 @@ export const HOST = '127.0.0.1';
 
 /** A connection as bd and BeadBoard make it: root, no password. */
 export async function connectTo(port: number, database?: string): Promise<Connection> {
-  return await createConnection({
+  const connection = await createConnection({
     host: HOST,
     port,
     user: 'root',
@@ -15,6 +15,8 @@ export async function connectTo(port: number, database?: string): Promise<Connec
     jsonStrings: true,
     ...(database === undefined ? {} : { database }),
   });
+  await connection.query('SET autocommit = 1');
+  return connection;
 }
 
 /** Makes a bd-shaped database and commits it, as `bd init` does. */

@@ -9,19 +9,33 @@ import { freePort, WorldProcess } from './process.ts';
 /** Made by `make setup`: the dolt on PATH, or the one built from tools/go.mod. */
 export const DOLT_BINARY = join(import.meta.dirname, '../../.tools/bin/dolt');
 
+export interface DoltOptions {
+  /** Whether sessions start with autocommit, as is the default. */
+  autocommit?: boolean;
+}
+
+interface RestartOptions {
+  certificate?: Certificate;
+  /** It answers, and takes no writes. */
+  readOnly?: boolean;
+}
+
 /** A real Dolt SQL server on a free port, with its data in a temporary folder of its own. */
 export class DoltServer {
   readonly port: number;
   readonly #folder: string;
+  readonly #options: DoltOptions;
   #process: WorldProcess;
 
-  private constructor(port: number, folder: string, process: WorldProcess) {
+  private constructor(port: number, folder: string, options: DoltOptions, process: WorldProcess) {
     this.port = port;
     this.#folder = folder;
+    this.#options = options;
     this.#process = process;
   }
 
-  static async start(): Promise<DoltServer> {
+  /** @param options `autocommit: false` starts sessions as some packages of beads do. */
+  static async start(options: DoltOptions = {}): Promise<DoltServer> {
     const folder = await mkdtemp(join(tmpdir(), 'beads-dolt-'));
     await mkdir(join(folder, '.dolt'));
     await mkdir(join(folder, 'data'));
@@ -33,17 +47,20 @@ export class DoltServer {
     };
     await writeFile(join(folder, '.dolt', 'config_global.json'), JSON.stringify(config));
     const port = await freePort();
-    await writeFile(join(folder, CONFIG_FILE), configuration(folder, port));
-    return new DoltServer(port, folder, await serve(folder));
+    await writeFile(join(folder, CONFIG_FILE), configuration(folder, port, options));
+    return new DoltServer(port, folder, options, await serve(folder));
   }
 
   /**
    * Starts the server again on the same data and port, after {@link stop}.
-   * @param certificate to speak TLS with; the server then takes no other connection.
+   * @param options `certificate` to speak TLS with; the server then takes no other connection.
    */
-  async restart(certificate?: Certificate): Promise<void> {
+  async restart({ certificate, readOnly = false }: RestartOptions = {}): Promise<void> {
     const file = join(this.#folder, CONFIG_FILE);
-    await writeFile(file, configuration(this.#folder, this.port, certificate));
+    await writeFile(
+      file,
+      configuration(this.#folder, this.port, { ...this.#options, readOnly }, certificate),
+    );
     this.#process = await serve(this.#folder);
   }
 
@@ -62,7 +79,12 @@ export class DoltServer {
 const CONFIG_FILE = 'server.yaml';
 
 /** JSON is YAML, too. */
-function configuration(folder: string, port: number, certificate?: Certificate): string {
+function configuration(
+  folder: string,
+  port: number,
+  { autocommit = true, readOnly = false }: DoltOptions & RestartOptions,
+  certificate?: Certificate,
+): string {
   const tls = certificate && {
     tls_cert: certificate.certFile,
     tls_key: certificate.keyFile,
@@ -70,6 +92,7 @@ function configuration(folder: string, port: number, certificate?: Certificate):
   };
   return JSON.stringify({
     data_dir: join(folder, 'data'),
+    behavior: { autocommit, read_only: readOnly },
     listener: { host: HOST, port, ...tls },
   });
 }

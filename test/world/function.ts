@@ -65,12 +65,11 @@ export class FunctionProcess {
     settings: Readonly<Record<string, string>>,
   ): Promise<FunctionProcess> {
     const port = await freePort();
-    // Only outside of production the framework says that it listens.
-    const about = { PATH: process.env['PATH'], PORT: String(port), NODE_ENV: 'test' };
+    const about = { PATH: process.env['PATH'], PORT: String(port) };
     const { command, environment } = programCommand(name);
     const [file = '', ...args] = command;
     const env = { ...about, ...environment, ...settings };
-    const started = await WorldProcess.start(file, args, /URL: http/, { env });
+    const started = await WorldProcess.start(file, args, /"listening"/, { env });
     return new FunctionProcess(name, `http://127.0.0.1:${port}`, started);
   }
 

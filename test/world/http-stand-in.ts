@@ -7,6 +7,8 @@ export interface Exchange {
   path: string;
   headers: IncomingHttpHeaders;
   body: string;
+  /** Aborted when the client hangs up before it has an answer. */
+  signal: AbortSignal;
 }
 
 /** `hangup` closes the connection without an answer; `silence` never answers. */
@@ -26,8 +28,13 @@ export class HttpStandIn {
     const server = createServer((request, response) => {
       void (async () => {
         const { method = '', url = '', headers } = request;
+        const gone = new AbortController();
+        response.once('close', () => {
+          if (!response.writableFinished) gone.abort();
+        });
         const body = await text(request);
-        const reply = await answer({ method, path: url, headers, body });
+        const { signal } = gone;
+        const reply = await answer({ method, path: url, headers, body, signal });
         if (reply === 'hangup') response.destroy();
         if (typeof reply === 'string') return;
         const content = reply.json === undefined ? reply.text : JSON.stringify(reply.json);

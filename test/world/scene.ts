@@ -12,6 +12,7 @@ import { reapTick, type ReapCounts, type ReapParts } from '../../functions/reap/
 import { envelopeFrom } from '../../shared/audit/envelope.ts';
 import { Relay } from '../../shared/audit/relay.ts';
 import { Sink } from '../../shared/audit/sink.ts';
+import { BeadFaults } from '../../shared/bead-faults.ts';
 import { BeadBoard } from '../../shared/beadboard/beadboard.ts';
 import { BeadsDatabase, type Beads } from '../../shared/beads/beads.ts';
 import type { DatabaseSettings } from '../../shared/settings.ts';
@@ -134,9 +135,10 @@ export class Scene {
     const sink = new Sink(this.sink.url);
     const relay = new Relay({ sink, openOutbox: () => this.database.openOutbox(), log });
     try {
-      return await run({ log, relay, envelope, traceparent, isStopping: () => false });
+      const faults = new BeadFaults(log);
+      return await run({ log, relay, faults, envelope, traceparent, isStopping: () => false });
     } finally {
-      await relay.settle();
+      await relay.finish();
     }
   }
 }

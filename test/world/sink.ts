@@ -20,7 +20,8 @@ export class SinkStandIn {
   reply: Reply = { status: 202 };
   /** Set to answer some events differently. */
   onDelivery:
-    ((event: SunkEvent, exchange: Exchange) => Reply | Promise<Reply> | undefined) | undefined;
+    | ((event: SunkEvent, exchange: Exchange) => Reply | undefined | Promise<Reply | undefined>)
+    | undefined;
   /** Takes events whatever it answers, as one that dies between the two. */
   takesAnyway = false;
   /** Called for every event it takes for the first time. */

@@ -13,8 +13,10 @@ import * as z from 'zod';
 
 /** What of Kubernetes itself the manifests use: the name of its definition, and of its file. */
 const NATIVE = {
+  'io.k8s.api.apps.v1.Deployment': 'deployment-apps-v1',
   'io.k8s.api.core.v1.ConfigMap': 'configmap-v1',
   'io.k8s.api.core.v1.PersistentVolumeClaim': 'persistentvolumeclaim-v1',
+  'io.k8s.api.core.v1.Service': 'service-v1',
   'io.k8s.api.core.v1.ServiceAccount': 'serviceaccount-v1',
   'io.k8s.api.networking.v1.NetworkPolicy': 'networkpolicy-networking-v1',
 };
@@ -76,6 +78,12 @@ function strict(schema: unknown): unknown {
   );
   if (copy['x-kubernetes-int-or-string'] === true || copy['format'] === 'int-or-string') {
     return { type: ['integer', 'string'] };
+  }
+  // Eventing's DeliverySpec (pkg/apis/duck/v1/delivery_types.go) has a field that its CRDs do not list; they keep
+  // what they do not list.
+  const { properties } = copy;
+  if (typeof properties === 'object' && properties !== null && 'backoffDelay' in properties) {
+    copy['properties'] = { ...properties, timeout: { type: 'string' } };
   }
   // Also where Knative keeps unknown fields (a Trigger's spec): they would do nothing.
   const isObject = typeof copy['properties'] === 'object' && !('additionalProperties' in copy);
