@@ -5,7 +5,7 @@ import type { Envelope } from '../shared/audit/envelope.ts';
 import { BeadBoard } from '../shared/beadboard/beadboard.ts';
 import { BeadsDatabase, type Beads } from '../shared/beads/beads.ts';
 import { parseStep } from '../shared/beads/step.ts';
-import { expectAudited } from './world/audit.ts';
+import { expectAudited, retryParked } from './world/audit.ts';
 import { GENERATIONS } from './world/bd-schema.ts';
 import type { Reply } from './world/http-stand-in.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
@@ -19,6 +19,9 @@ const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 40);
 /** The same histories each time; another seed tries others. */
 const SEED = Number(process.env['PROPERTY_SEED'] ?? 20_261_121);
 const BEADS = ['code-a', 'code-b', 'code-c'] as const;
+/** In one of five histories this bead is too large to be dispatched. */
+const HUGE_BEAD = 'code-c';
+const HUGE = 'x'.repeat(2_000_000);
 
 /** What only people may change: what they last set, by bead. */
 interface Model {
@@ -36,6 +39,8 @@ interface Real {
   running: Promise<unknown>[];
   /** Answers to the next POSTs; without one BeadBoard accepts. */
   answers: Reply[];
+  /** The sink refused events, which are then taken out of their order. */
+  hasRefused: boolean;
   /** POSTs that BeadBoard took, or that nobody knows of, by bead. */
   taken: Map<string, number>;
 }
@@ -44,7 +49,7 @@ interface Real {
 class Death extends Error {}
 
 /** Printed at the end, so that a reader sees how much was tried. */
-const totals = { histories: 0, deaths: 0, posts: 0, events: 0, deliveries: 0 };
+const totals = { histories: 0, huge: 0, deaths: 0, posts: 0, events: 0, deliveries: 0 };
 
 type Command = fc.AsyncCommand<Model, Real>;
 const isAlways = () => true;
@@ -130,7 +135,9 @@ class SinkTurns implements Command {
     this.reply = reply;
     this.takesAnyway = takesAnyway;
   }
-  async run(_: Model, { scene }: Real): Promise<void> {
+  async run(_: Model, real: Real): Promise<void> {
+    const { scene } = real;
+    if (typeof this.reply === 'object' && this.reply.status === 400) real.hasRefused = true;
     scene.sink.reply = this.reply;
     scene.sink.takesAnyway = this.takesAnyway;
   }
@@ -269,9 +276,20 @@ describe('whatever happens in whatever order', () => {
         fc.scheduler(),
         fc.commands(commands, { maxCommands: 24, size: 'max' }),
         fc.constantFrom(...GENERATIONS),
-        async (scheduler, history, generation) => {
+        fc.integer({ min: 1, max: 5 }),
+        async (scheduler, history, generation, oneOfFive) => {
           const scene = await Scene.open(generation);
-          const real: Real = { scene, scheduler, running: [], answers: [], taken: new Map() };
+          const real: Real = {
+            scene,
+            scheduler,
+            running: [],
+            answers: [],
+            hasRefused: false,
+            taken: new Map(),
+          };
+          // Before 49 no text is so large.
+          const isHuge = oneOfFive === 1 && generation >= 49;
+          const fields = isHuge ? { description: HUGE } : {};
           const model: Model = {
             closed: new Set(),
             assignee: new Map(BEADS.map((id) => [id, 'agent'])),
@@ -279,7 +297,10 @@ describe('whatever happens in whatever order', () => {
             reopened: new Map(),
           };
           try {
-            for (const id of BEADS) await scene.tracker.create(id, { assignee: 'agent' });
+            for (const id of BEADS) {
+              const of = id === HUGE_BEAD ? fields : {};
+              await scene.tracker.create(id, { assignee: 'agent', ...of });
+            }
             scene.board.onPost = (id) => {
               const reply = real.answers.shift();
               if (typeof reply === 'object') return reply;
@@ -292,8 +313,11 @@ describe('whatever happens in whatever order', () => {
             await expectNothingStranded(real);
             scene.sink.reply = { status: 202 };
             scene.sink.takesAnyway = false;
+            await retryParked(scene.tracker);
             await scene.reap();
-            await expectAudited(scene);
+            await expectAudited(scene, { isOrdered: !real.hasRefused });
+            if (isHuge) expect(scene.board.posts).not.toContain(HUGE_BEAD);
+            totals.huge += isHuge ? 1 : 0;
             totals.histories += 1;
             totals.posts += scene.board.posts.length;
             totals.events += scene.sink.events.length;

@@ -175,6 +175,8 @@ export class Relay {
         await this.#record(outbox);
         break;
       }
+      // A full page has more behind it.
+      if (unsent.length >= BATCH) continue;
       await this.#news.promise;
       await this.#gather();
     }
