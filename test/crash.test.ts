@@ -208,7 +208,7 @@ describe('a function that is killed', () => {
       await killIn('dispatch', (kill) => {
         proxy.onHeld = kill;
         proxy.onStatement = (sql) =>
-          sql.includes('beads-dispatch.intent.') ? 'hold-statement' : 'through';
+          /INSERT INTO local_metadata .*intent/s.test(sql) ? 'hold-statement' : 'through';
       });
     };
     await orphan('code-orphan');
