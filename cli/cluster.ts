@@ -8,8 +8,8 @@ import {
 import { Option, type Command } from 'commander';
 import * as z from 'zod';
 
-import { messageOf } from '../shared/errors.ts';
-import { parseJson } from '../shared/json.ts';
+import { errorMessage } from '../shared/runtime/errors.ts';
+import { parseJson } from '../shared/runtime/json.ts';
 import { PING_SOURCE, TRIGGER, type Step, type Suspendable } from './suspension.ts';
 
 /** The global flags of kn, which it passes on to its plugins. */
@@ -93,7 +93,7 @@ export class Cluster {
       this.#core = config.makeApiClient(CoreV1Api);
     } catch (error) {
       throw new ClusterError(
-        `cannot use the kubeconfig ${kubeconfig ?? '($KUBECONFIG or ~/.kube/config)'}: ${messageOf(error)}`,
+        `cannot use the kubeconfig ${kubeconfig ?? '($KUBECONFIG or ~/.kube/config)'}: ${errorMessage(error)}`,
         { cause: error },
       );
     }
@@ -166,7 +166,7 @@ export class Cluster {
     const why =
       error instanceof ApiException
         ? `HTTP ${error.code} ${reasonIn(error.body)}`
-        : messageOf(error);
+        : errorMessage(error);
     return new ClusterError(`cannot ${doing} ${where}: ${why.trim()}`, { cause: error });
   }
 }

@@ -19,7 +19,7 @@ interface SwitchOptions extends ClusterOptions {
 }
 
 const program = withClusterOptions(new Command('kn beads')).description(
-  'Pauses and resumes the automatic dispatch of beads, and says how it stands.',
+  'ReconnectDelay and resumes the automatic dispatch of beads, and says how it stands.',
 );
 
 withClusterOptions(program.command('pause'))

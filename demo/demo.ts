@@ -5,7 +5,7 @@ import { styleText } from 'node:util';
 import { World } from '../test/world/world.ts';
 import { Screen } from './screen.ts';
 import { BEADS, createBeads, differences, STALLED } from './story.ts';
-import { eventLine, lastNote, leftAlone, messageLine } from './words.ts';
+import { eventLine, lastNote, skippedIn, messageLine } from './words.ts';
 
 /** `make demo`: a minute of the schedules passes in a second, and the table shows what becomes of each bead. */
 
@@ -113,7 +113,7 @@ function whyOpen(assignee: string | null, reason: string | undefined): string {
 
 async function refresh(): Promise<void> {
   const beads = await world.tracker.list();
-  const waits = new Map(leftAlone(world.dispatch.log).map(({ id, reason }) => [id, reason]));
+  const waits = new Map(skippedIn(world.dispatch.log).map(({ id, message }) => [id, message]));
   screen.table(
     [
       { title: 'bead', width: 8 },

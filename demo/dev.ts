@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 
-import { messageOf } from '../shared/errors.ts';
+import { errorMessage } from '../shared/runtime/errors.ts';
 import type { TrackedBead } from '../test/world/tracker.ts';
 import { World } from '../test/world/world.ts';
-import { eventLine, lastNote, leftAlone, messageLine, stopped } from './words.ts';
+import { eventLine, lastNote, skippedIn, messageLine, stopped } from './words.ts';
 
 /** `make dev`: the demo's world, kept up to play with; nothing ticks unless asked to. */
 
@@ -95,11 +95,11 @@ const commands: Record<string, { usage: string; help: string; run: Command }> = 
     run: async () => {
       const seen = dispatch.log.length;
       print(`  HTTP ${await dispatch.tick()}`);
-      for (const { id, reason } of leftAlone(dispatch.log.slice(seen))) {
-        print(`  left   ${id.padEnd(8)} ${reason}`);
+      for (const { id, message } of skippedIn(dispatch.log.slice(seen))) {
+        print(`  left   ${id.padEnd(8)} ${message}`);
       }
-      for (const { waiting, reason } of stopped(dispatch.log.slice(seen))) {
-        print(`  waits  ${waiting.padEnd(8)} ${reason}`);
+      for (const { nextBead, message } of stopped(dispatch.log.slice(seen))) {
+        print(`  waits  ${nextBead.padEnd(8)} ${message}`);
       }
     },
   },
@@ -185,6 +185,6 @@ async function obey(line: string): Promise<void> {
       else await command.run(...words);
     }
   } catch (error) {
-    print(`  ${messageOf(error)}`);
+    print(`  ${errorMessage(error)}`);
   }
 }

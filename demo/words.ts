@@ -42,17 +42,19 @@ function detailOf(data: Data): string {
   return typeof attempt === 'number' ? `attempt ${attempt}` : '';
 }
 
-const leftLine = z.object({ left: z.array(z.object({ id: z.string(), reason: z.string() })) });
+const skipLine = z.object({
+  skipped: z.array(z.object({ id: z.string(), message: z.string() })),
+});
 
-/** The beads that the dispatcher's log says were left alone, with the reason, oldest line first. */
-export function leftAlone(log: readonly Data[]): { id: string; reason: string }[] {
-  return log.flatMap((line) => leftLine.safeParse(line).data?.left ?? []);
+/** The beads that the dispatcher's log says were skipped, with the reason, oldest line first. */
+export function skippedIn(log: readonly Data[]): { id: string; message: string }[] {
+  return log.flatMap((line) => skipLine.safeParse(line).data?.skipped ?? []);
 }
 
-const stopLine = z.object({ waiting: z.string(), reason: z.string() });
+const stopLine = z.object({ nextBead: z.string(), message: z.string() });
 
 /** Why ticks ended although a bead waited, as the dispatcher's log says. */
-export function stopped(log: readonly Data[]): { waiting: string; reason: string }[] {
+export function stopped(log: readonly Data[]): { nextBead: string; message: string }[] {
   return log.flatMap((line) => stopLine.safeParse(line).data ?? []);
 }
 

@@ -1,10 +1,10 @@
 import type { HttpFunction } from '@google-cloud/functions-framework';
 import type { CloudEvent } from 'cloudevents';
 
-import { readRequest } from '../shared/cloud-event.ts';
-import { messageOf, NotACloudEventError } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
-import { oneLine } from '../shared/quote.ts';
+import { readRequest } from '../shared/runtime/cloud-event.ts';
+import { errorMessage, NotACloudEventError } from '../shared/runtime/errors.ts';
+import type { Logger } from '../shared/runtime/log.ts';
+import { oneLine } from '../shared/runtime/quote.ts';
 
 /** An event that this subscriber can never handle; a broker gives it to its dead letter sink at once. */
 export class UnusableEventError extends Error {}
@@ -34,7 +34,7 @@ export function subscriber(
       const { headers } = request;
       const { id, type } = event ?? { id: headers['ce-id'], type: headers['ce-type'] };
       const about = { id: oneLine(String(id)), type: oneLine(String(type)) };
-      log.warn({ ...about, problem: oneLine(messageOf(error)) }, 'event not handled');
+      log.warn({ ...about, problem: oneLine(errorMessage(error)) }, 'event not handled');
       response.status(isHopeless ? 400 : 503).end();
     }
   };

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { Session } from '../shared/beads/session.ts';
-import { DuplicateKeyError } from '../shared/beads/sql-error.ts';
+import { Connection } from '../shared/beads/sql/connection.ts';
+import { DuplicateKeyError } from '../shared/beads/sql/sql-error.ts';
 import { Scene } from './world/scene.ts';
 
 /** Several statements in one round trip, and what Dolt makes of it when one of them fails. */
 describe('a batch', () => {
   let scene: Scene;
-  let session: Session;
+  let session: Connection;
   beforeEach(async () => {
     scene = await Scene.open();
-    session = await Session.open(scene.settings);
+    session = await Connection.open(scene.settings);
   });
   afterEach(async () => {
     session.close();

@@ -1,12 +1,13 @@
-import type { Connection } from 'mysql2/promise';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Connection as MysqlConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { CurrentSchema } from '../shared/beads/current-schema.ts';
-import { Session } from '../shared/beads/session.ts';
-import { transition } from '../shared/beads/transition.ts';
-import { claim } from '../shared/beads/transitions.ts';
+import { SchemaCache } from '../shared/beads/schema/schema-cache.ts';
+import { Connection } from '../shared/beads/sql/connection.ts';
+import { runTransition } from '../shared/beads/write/run-transition.ts';
+import { claim } from '../shared/beads/write/transitions.ts';
 import { connectTo } from './world/database.ts';
 import { Scene } from './world/scene.ts';
+import { sharedDoltPort } from './world/shared-dolt.ts';
 
 /** Enough to show it every time; `make proofs` has 200. */
 const DISPATCHERS = 50;
@@ -23,22 +24,22 @@ describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
 
   it(`have exactly one winner in each of ${ROUNDS} rounds`, { timeout: 900_000 }, async () => {
     const sessions = await Promise.all(
-      Array.from({ length: DISPATCHERS }, () => Session.open(scene.settings)),
+      Array.from({ length: DISPATCHERS }, () => Connection.open(scene.settings)),
     );
     try {
-      const schema = new CurrentSchema(() => {});
+      const schema = new SchemaCache(() => {});
       const winners: number[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
         const id = `code-r${round}`;
         await scene.tracker.create(id, { assignee: 'agent' });
         const bead = await scene.use(async (beads) => {
-          const { open } = await beads.look();
+          const { open } = await beads.readSnapshot();
           const candidate = open.find((entry) => entry.bead.id === id);
           if (candidate === undefined) throw new Error(`${id} is not open`);
           return candidate.bead;
         });
         const outcomes = await Promise.all(
-          sessions.map((session) => transition(session, schema, JSON.stringify, claim(bead, 1))),
+          sessions.map((session) => runTransition(session, schema, JSON.stringify, claim(bead, 1))),
         );
         winners.push(outcomes.filter(({ done }) => done).length);
         expect((await scene.tracker.show(id)).notes.match(/claimed/g)).toHaveLength(1);
@@ -56,7 +57,7 @@ describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
   it('would have many without the token: the plain conditional update', async () => {
     const connections = await Promise.all(
       Array.from({ length: DISPATCHERS }, () =>
-        connectTo(inject('doltPort'), scene.settings.database),
+        connectTo(sharedDoltPort(), scene.settings.database),
       ),
     );
     try {
@@ -72,7 +73,7 @@ describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
 });
 
 /** What one would write for MySQL: all look, then all update, then all commit. */
-async function naiveClaims(connections: readonly Connection[], id: string): Promise<number> {
+async function naiveClaims(connections: readonly MysqlConnection[], id: string): Promise<number> {
   for (const connection of connections) await connection.query('START TRANSACTION');
   const changed = await Promise.all(
     connections.map(async (connection) => {

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { format } from 'prettier';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
 import { deliberateFor } from './conformance/deliberate.ts';
@@ -13,6 +13,7 @@ import { CASES, prepare, type Role, type Stage, type Step } from './conformance/
 import { conformanceTable, type Conformance } from './conformance/table.ts';
 import { BdWorkspace, findBd, type BdBinary } from './world/bd.ts';
 import { Scene } from './world/scene.ts';
+import { sharedDoltPort } from './world/shared-dolt.ts';
 
 /**
  * The same scenario played by bd and by our ticks on two databases that one bd made; then every cell of
@@ -124,7 +125,7 @@ afterAll(async () => {
 
 async function stageOf(binary: BdBinary): Promise<Stage> {
   const database = `bd_${randomBytes(5).toString('hex')}`;
-  const workspace = await BdWorkspace.init(binary, inject('doltPort'), database, {
+  const workspace = await BdWorkspace.init(binary, sharedDoltPort(), database, {
     // Where bd has a journal of events, it is on, so that it is compared, too.
     BD_EVENTS_JOURNAL: '1',
   });

@@ -1,10 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { leftAlone } from '../demo/words.ts';
-import { claim } from '../shared/beads/transitions.ts';
+import { skippedIn } from '../demo/words.ts';
+import { BeadsDatabase, type Beads } from '../shared/beads/beads.ts';
+import type { ToCloudEvent } from '../shared/events/to-cloud-event.ts';
+import { claim } from '../shared/beads/write/transitions.ts';
 import { expectAudited } from './world/audit.ts';
 import { GENERATIONS } from './world/bd-schema.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
+
+/** Answers everything but what confirms a claim. */
+class BlinkingDatabase extends BeadsDatabase {
+  override async use<T>(
+    toCloudEvent: ToCloudEvent,
+    work: (beads: Beads) => Promise<T>,
+  ): Promise<T> {
+    return await super.use(toCloudEvent, async (beads) => {
+      beads.confirmClaim = async () => await Promise.reject(new Error('the database blinked'));
+      return await work(beads);
+    });
+  }
+}
 
 describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
   let scene: Scene;
@@ -64,13 +79,13 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     const left = {
       'code-blank': { fields: { acceptance_criteria: ' \n\t ' }, reason: 'no acceptance criteria' },
       'code-pinned': { fields: { pinned: 1 }, reason: 'pinned' },
-      'code-gate': { fields: { issue_type: 'gate' }, reason: 'is a gate' },
+      'code-gate': { fields: { issue_type: 'gate' }, reason: 'its type is gate' },
       'code-tpl': { fields: { is_template: 1 }, reason: 'template' },
       'code-eph': { fields: { ephemeral: 1 }, reason: 'ephemeral' },
       'code-later': { fields: { defer_until: `${tomorrow} 00:00:00` }, reason: 'deferred until' },
       'code-child': { fields: {}, reason: 'parent is deferred' },
       'code-waits': { fields: {}, reason: 'an open bead blocks it' },
-      'code-bad': { fields: { priority: 99 }, reason: 'does not parse' },
+      'code-bad': { fields: { priority: 99 }, reason: 'cannot be read' },
     };
     for (const [id, { fields }] of Object.entries(left)) {
       await tracker.create(id, { assignee: 'agent', ...fields });
@@ -81,7 +96,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     await scene.dispatch();
 
     expect(scene.board.posts).toEqual(['code-ok']);
-    const logged = new Map(leftAlone(scene.logged).map((entry) => [entry.id, entry.reason]));
+    const logged = new Map(skippedIn(scene.logged).map((entry) => [entry.id, entry.message]));
     for (const [id, { reason }] of Object.entries(left)) {
       expect(logged.get(id), id).toContain(reason);
       expect((await tracker.show(id)).notes, id).toBe('');
@@ -150,11 +165,11 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(bead.notes.split('\n').at(-1)).toBe('dispatch failed HTTP 500: "not configured"');
     expect(scene.sink.typesOf('code-bad')).toEqual(['dispatch.claimed.v1', 'dispatch.failed.v1']);
 
-    expect(await scene.dispatch()).toMatchObject({ eligible: 0, left: 1 });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 0, skipped: 1 });
     // Also when somebody removes what we keep in its metadata.
     await scene.tracker.update('code-bad', { metadata: '{}' });
     await scene.tracker.update('code-bad', { title: 'Another' });
-    expect(await scene.dispatch()).toMatchObject({ eligible: 0, left: 1 });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 0, skipped: 1 });
     await scene.tracker.ageHistory('code-bad', 3);
     expect(await scene.dispatch()).toMatchObject({ eligible: 1, failed: 1 });
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 2, httpStatus: 500 });
@@ -261,13 +276,15 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
       const id = `code-a${index}`;
       await scene.tracker.create(id, { assignee: 'agent' });
       await scene.use(async (beads) => {
-        const looked = (await beads.look()).open.find(({ bead }) => bead.id === id);
+        const looked = (await beads.readSnapshot()).open.find(({ bead }) => bead.id === id);
         if (looked === undefined) throw new Error('it is not open');
         await scene.tracker.sql(
           `UPDATE issues SET ${change}, updated_at = updated_at WHERE id = '${id}'`,
         );
         await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd: update')");
-        expect(await beads.claim(claim(looked.bead, 1)), change).toMatchObject({ done: false });
+        expect(await beads.transition(claim(looked.bead, 1)), change).toMatchObject({
+          done: false,
+        });
       });
     }
   });
@@ -275,16 +292,16 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
   it('does not post what was reassigned in the same second as the claim', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     await scene.use(async (beads) => {
-      const [candidate] = (await beads.look()).open;
+      const [candidate] = (await beads.readSnapshot()).open;
       if (candidate === undefined) throw new Error('nothing is open');
       const wanted = claim(candidate.bead, 1);
-      expect(await beads.claim(wanted)).toMatchObject({ done: true });
-      const held = { bead: candidate.bead, token: wanted.token, attempt: 1, rests: 1 };
+      expect(await beads.transition(wanted)).toMatchObject({ done: true });
+      const held = { bead: candidate.bead, token: wanted.token, attempt: 1 };
       // What is read back is what is there now, and not at some moment since the claim.
-      expect(await beads.obstacleToPost(held)).toBe(undefined);
+      expect(await beads.confirmClaim(held)).toBe(undefined);
       await scene.tracker.sql("UPDATE issues SET assignee = 'someone' WHERE id = 'code-a1'");
       await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd: update')");
-      expect(await beads.obstacleToPost(held)).toBe(
+      expect(await beads.confirmClaim(held)).toBe(
         'it was assigned to someone while it was being claimed',
       );
     });
@@ -301,7 +318,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     for (const answer of answers) {
       scene.board.onPost = () => answer;
       expect(await scene.dispatch({ policy })).toMatchObject({ eligible: 1, busy: 1 });
-      expect(await scene.dispatch({ policy })).toMatchObject({ eligible: 0, left: 1 });
+      expect(await scene.dispatch({ policy })).toMatchObject({ eligible: 0, skipped: 1 });
       await scene.tracker.ageHistory('code-a1', 60);
     }
     scene.board.onPost = undefined;
@@ -309,7 +326,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 1 });
   });
 
-  it('rests when dispatches of many beads keep failing, then tries one', async () => {
+  it('opens the breaker when dispatches of many beads keep failing, then tries one', async () => {
     const policy = {
       ...DEFAULT_POLICY,
       retry: { maxAttempts: 99, backOff: { baseMs: 1, maxMs: 1 } },
@@ -327,10 +344,9 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
       expect(posts).toBeLessThan(20);
     } while (scene.board.posts.length > posts);
 
-    const { left } = await scene.dispatch({ policy });
-    expect(left).toBe(4);
-    expect(leftAlone(scene.logged).at(-1)?.reason).toMatch(
-      /the last \d+ dispatches failed; all rest/,
+    expect(await scene.dispatch({ policy })).toMatchObject({ skipped: 4 });
+    expect(skippedIn(scene.logged).at(-1)?.message).toMatch(
+      /the breaker is open until .*: the last \d+ dispatches failed/,
     );
 
     scene.board.onPost = undefined;
@@ -348,8 +364,28 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     }
     await scene.tracker.create('code-without', { assignee: 'agent', metadata: null });
     await scene.tracker.create('code-null', { assignee: 'agent', metadata: 'null' });
-    expect(await scene.dispatch()).toMatchObject({ eligible: 2, left: 3, dispatched: 2 });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 2, skipped: 3, dispatched: 2 });
     expect(scene.board.posts.toSorted()).toEqual(['code-null', 'code-without']);
+  });
+
+  it('gives a bead back that it could not confirm, and counts that for nothing', async () => {
+    await scene.tracker.create('code-a1', { assignee: 'agent' });
+    const retry = { ...DEFAULT_POLICY.retry, maxAttempts: 1 };
+    const policy = { ...DEFAULT_POLICY, retry };
+    const database = new BlinkingDatabase(scene.settings, 'agent');
+    expect(await scene.dispatch({ database, policy })).toMatchObject({ claimLost: 1, failed: 0 });
+
+    const { status, notes } = await scene.tracker.show('code-a1');
+    expect(status, 'although that was its last attempt').toBe('open');
+    expect(notes.split('\n').at(-1)).toBe('dispatch withdrawn: the database blinked');
+    expect(scene.sink.typesOf('code-a1')).toEqual(['dispatch.claimed.v1', 'reap.released.v1']);
+    await scene.use(async (beads) => {
+      const { open, misses } = await beads.readSnapshot();
+      expect(open[0]?.failures).toMatchObject({ count: 0, backOffCount: 0 });
+      expect(misses.count, 'nothing for the breaker').toBe(0);
+    });
+    expect(await scene.dispatch({ policy })).toMatchObject({ dispatched: 1 });
+    await expectAudited(scene);
   });
 
   it('notes both jobs of a bead that a person reopens, and another tick claims, during its POST', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { BeadBoard } from '../shared/beadboard/beadboard.ts';
+import { BeadBoard } from '../shared/targets/beadboard/beadboard.ts';
 import { BeadsDatabase } from '../shared/beads/beads.ts';
 import { NEWEST } from './world/bd-schema.ts';
 import { createDatabase } from './world/database.ts';
@@ -75,7 +75,7 @@ describe('a database', () => {
       return reads === 2 && sql.includes('issues.*') ? 'hold-answer' : 'through';
     };
 
-    expect(await scene.dispatch({ database })).toMatchObject({ lost: 1 });
+    expect(await scene.dispatch({ database })).toMatchObject({ claimLost: 1 });
 
     const { status, notes } = await scene.tracker.show('code-a1');
     expect(status).toBe('open');

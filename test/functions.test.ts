@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { EVENT_DATA } from '../shared/audit/event-types.ts';
+import { EVENT_DATA } from '../shared/events/event-types.ts';
 import { unsentCount } from './world/audit.ts';
 import { FunctionProcess, type FunctionName } from './world/function.ts';
 import { connectTo } from './world/database.ts';

@@ -34,7 +34,7 @@ describe('the job of a bead', () => {
     await scene.tracker.note('code-a', quoted);
     await scene.tracker.update('code-b', { notes: '' });
     for (const id of ['code-a', 'code-b']) await scene.tracker.age(id, 45);
-    expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, left: 2 });
+    expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, skipped: 2 });
   });
 
   it('that an agent noted stays known when a note quotes a claim within a line', async () => {
@@ -47,7 +47,7 @@ describe('the job of a bead', () => {
     );
     service.jobs.set('3f2a9c0d1e4b', 'running');
     await scene.tracker.age('code-a', 45);
-    expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, left: 1 });
+    expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, skipped: 1 });
   });
 
   it('that still runs keeps a reopened bead from getting a second agent, and the next bead goes', async () => {
@@ -55,11 +55,11 @@ describe('the job of a bead', () => {
     service.jobs.set(job, 'running');
     await scene.tracker.update('code-a', { status: 'open' });
     await scene.tracker.create('code-b', { assignee: 'agent', priority: 3 });
-    expect(await scene.dispatch({ agentService })).toMatchObject({ dispatched: 1, left: 1 });
+    expect(await scene.dispatch({ agentService })).toMatchObject({ dispatched: 1, skipped: 1 });
     expect(scene.board.posts).toEqual(['code-a', 'code-b']);
 
     service.jobs.set(job, 'completed');
-    expect(await scene.dispatch({ agentService })).toMatchObject({ dispatched: 1, left: 0 });
+    expect(await scene.dispatch({ agentService })).toMatchObject({ dispatched: 1, skipped: 0 });
     expect(scene.board.posts).toEqual(['code-a', 'code-b', 'code-a']);
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { BeadBoard } from '../shared/beadboard/beadboard.ts';
+import { BeadBoard } from '../shared/targets/beadboard/beadboard.ts';
 import { FunctionProcess } from './world/function.ts';
 import { Scene } from './world/scene.ts';
 
@@ -28,9 +28,9 @@ describe.each([49, 65] as const)('a bead of 10 MB on schema %i', (generation) =>
     });
     await scene.tracker.create('code-small', { assignee: 'agent' });
 
-    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, left: 3, errors: 0 });
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, skipped: 3, errors: 0 });
     expect(scene.board.posts).toEqual(['code-small']);
-    const { left } = scene.logged.find(({ msg }) => msg === 'left alone') ?? {};
+    const { left } = scene.logged.find(({ msg }) => msg === 'skipped') ?? {};
     expect(JSON.stringify(left)).toContain('it is too large: 10000');
   });
 

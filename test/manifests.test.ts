@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
-import { EVENT_NAMES, typeOf } from '../shared/audit/event-types.ts';
-import { readSettings } from '../shared/settings.ts';
+import { EVENT_NAMES, typeOf } from '../shared/events/event-types.ts';
+import { readSettings } from '../shared/runtime/settings.ts';
 import { OVERLAY_TICKS } from '../tools/idle-cost.ts';
 import { DELIVERY } from './world/broker.ts';
 import {

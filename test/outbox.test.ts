@@ -6,7 +6,7 @@ import { FunctionProcess } from './world/function.ts';
 import type { Reply } from './world/http-stand-in.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
 
-/** Every transition is an event that is never lost: the outbox, on a real database. */
+/** Every transition is an event that is never claimLost: the outbox, on a real database. */
 /** With events in history in TEXT and in LONGTEXT, and out of history. */
 describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation) => {
   let scene: Scene;
@@ -96,7 +96,10 @@ describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation)
 
   it('reads what is unsent together with the beads, and writes nothing when there is nothing', async () => {
     await scene.use(async (beads) => {
-      expect((await beads.look()).outbox).toMatchObject({ unsentSince: undefined, parked: 0 });
+      expect((await beads.readSnapshot()).outbox).toMatchObject({
+        unsentSince: undefined,
+        parked: 0,
+      });
     });
     const before = await scene.tracker.sql('SELECT dolt_hashof_db() AS hash');
     await scene.dispatch();
@@ -107,7 +110,7 @@ describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation)
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     await scene.dispatch();
     await scene.use(async (beads) => {
-      const { now, outbox } = await beads.look();
+      const { now, outbox } = await beads.readSnapshot();
       const { unsentSince } = outbox;
       expect(unsentSince?.getTime()).toBeGreaterThan(now.getTime() - 60_000);
       expect(unsentSince?.getTime()).toBeLessThanOrEqual(now.getTime());
@@ -206,7 +209,10 @@ describe('a function that sends events', () => {
     const told = scene.logged.filter(({ msg }) => String(msg).includes('parked'));
     expect(told).toHaveLength(40);
     await scene.use(async (beads) => {
-      expect((await beads.look()).outbox).toMatchObject({ unsentSince: undefined, parked: 40 });
+      expect((await beads.readSnapshot()).outbox).toMatchObject({
+        unsentSince: undefined,
+        parked: 40,
+      });
     });
 
     scene.logged.length = 0;

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { Envelope } from '../shared/audit/envelope.ts';
-import { BeadBoard } from '../shared/beadboard/beadboard.ts';
+import type { ToCloudEvent } from '../shared/events/to-cloud-event.ts';
+import { BeadBoard } from '../shared/targets/beadboard/beadboard.ts';
 import { BeadsDatabase, type Beads } from '../shared/beads/beads.ts';
-import { parseStep } from '../shared/beads/step.ts';
+import { parseMarker } from '../shared/beads/rows/claim-marker.ts';
 import { expectAudited, retryParked } from './world/audit.ts';
 import { GENERATIONS } from './world/bd-schema.ts';
 import type { Reply } from './world/http-stand-in.ts';
@@ -75,7 +75,7 @@ function steps<T extends object>(target: T, scheduler: fc.Scheduler, die: () => 
 class SteppedDatabase extends BeadsDatabase {
   step: (beads: Beads) => Beads = (beads) => beads;
 
-  override async use<T>(envelope: Envelope, work: (beads: Beads) => Promise<T>): Promise<T> {
+  override async use<T>(envelope: ToCloudEvent, work: (beads: Beads) => Promise<T>): Promise<T> {
     return await super.use(envelope, (beads) => work(this.step(beads)));
   }
 }
@@ -237,7 +237,7 @@ async function expectNothingStranded({ scene }: Real): Promise<void> {
   await scene.dispatch({ tickTimeoutMs: -1 });
   for (const { id, status, assignee, metadata } of await scene.tracker.list()) {
     const cell: unknown = JSON.parse(metadata ?? '{}').beads_auto_dispatch;
-    const step = parseStep(typeof cell === 'string' ? cell : null);
+    const step = parseMarker(typeof cell === 'string' ? cell : null);
     // What a person has taken over is theirs to open again.
     if (status === 'in_progress' && assignee === 'agent')
       expect(step?.name, `${id} is not stranded`).not.toBe('claimed');

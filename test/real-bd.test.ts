@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
-import { issueJson } from '../shared/beads/bd-json.ts';
+import { issueJson } from '../shared/beads/write/bd-json.ts';
 import { unsentCount } from './world/audit.ts';
 import { BdWorkspace, findBd, type BdBinary } from './world/bd.ts';
 import { Scene } from './world/scene.ts';
+import { sharedDoltPort } from './world/shared-dolt.ts';
 
 /**
  * The main job on a database that a real bd made, seen through bd: what it shows of a bead after our
@@ -29,7 +30,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
   let scene: Scene;
   beforeAll(async () => {
     const database = `bd_${randomBytes(5).toString('hex')}`;
-    workspace = await BdWorkspace.init(binary, inject('doltPort'), database);
+    workspace = await BdWorkspace.init(binary, sharedDoltPort(), database);
     scene = await Scene.around(database);
   });
   afterAll(async () => {
@@ -51,7 +52,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
     scene.board.capacity = 1;
     const untouched = await Promise.all([blank, other, waits].map((id) => workspace.show(id)));
 
-    expect(await scene.dispatch()).toMatchObject({ eligible: 2, left: 2, dispatched: 1 });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 2, skipped: 2, dispatched: 1 });
     expect(await scene.dispatch()).toMatchObject({ eligible: 1, dispatched: 0 });
 
     expect(scene.board.posts).toEqual([high]);
@@ -151,7 +152,7 @@ describe.runIf(binaries.length > 1)('upgraded through all of them', () => {
     const [first, ...newer] = binaries;
     if (first === undefined) return;
     const database = `bd_${randomBytes(5).toString('hex')}`;
-    let workspace = await BdWorkspace.init(first, inject('doltPort'), database);
+    let workspace = await BdWorkspace.init(first, sharedDoltPort(), database);
     const scene = await Scene.around(database);
     scene.board.capacity = 100;
     try {

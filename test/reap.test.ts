@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { EVENT_DATA } from '../shared/audit/event-types.ts';
+import { EVENT_DATA } from '../shared/events/event-types.ts';
 import { AgentService } from '../shared/agent-service/agent-service.ts';
-import { reap } from '../shared/beads/transitions.ts';
+import { reap } from '../shared/beads/write/transitions.ts';
 import { AgentServiceStandIn } from './world/agent-service.ts';
 import { expectAudited } from './world/audit.ts';
 import { GENERATIONS } from './world/bd-schema.ts';
@@ -33,7 +33,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     await scene.tracker.create('code-own', { assignee: 'person', status: 'in_progress' });
     await scene.tracker.age('code-own', 500);
 
-    expect(await scene.reap()).toMatchObject({ inProgress: 3, blocked: 1, left: 2 });
+    expect(await scene.reap()).toMatchObject({ inProgress: 3, blocked: 1, skipped: 2 });
 
     const stale = await scene.tracker.show('code-stale');
     expect(stale.status).toBe('blocked');
@@ -61,10 +61,16 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
   it('yields to whatever changed the bead since it looked', async () => {
     await dispatchedAgo('code-a1', 45);
     await scene.use(async (beads) => {
-      const [bead] = (await beads.look()).inProgress;
+      const [bead] = (await beads.readSnapshot()).inProgress;
       if (bead === undefined) throw new Error('nothing in progress');
       await scene.tracker.note('code-a1', 'still at it', 'beads-task-runner');
-      const stall = { ageMinutes: 45, thresholdMinutes: 30, jobId: undefined, jobState: undefined };
+      const stall = {
+        ageMinutes: 45,
+        thresholdMinutes: 30,
+        jobId: undefined,
+        jobState: undefined,
+        isUnanswered: false,
+      };
 
       expect(await beads.transition(reap(bead, stall))).toMatchObject({ done: false });
     });
@@ -81,7 +87,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
       await dispatchedAgo('code-lost', 45);
       service.jobs.set(running, 'running').set(ended, 'failed');
 
-      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 2, left: 1 });
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 2, skipped: 1 });
 
       expect((await scene.tracker.show('code-runs')).status).toBe('in_progress');
       const states = scene.sink.events
@@ -106,7 +112,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
       await dispatchedAgo('code-grace', 1);
       service.jobs.set(ended, 'completed');
 
-      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 2, left: 1 });
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 2, skipped: 1 });
 
       expect((await scene.tracker.show('code-grace')).status).toBe('in_progress');
       expect((await scene.tracker.show('code-ended')).notes).toContain(
@@ -126,7 +132,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
       await scene.tracker.note('code-a1', 'claimed by agent 000000000000', 'beads-task-runner');
       await scene.tracker.age('code-a1', 45);
 
-      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, left: 1 });
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, skipped: 1 });
     } finally {
       await service.stop();
     }
@@ -140,10 +146,10 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
       await dispatchedAgo('code-a1', 0);
       await scene.tracker.note('code-a1', 'claimed by agent 3f2a9c0d1e4b', 'beads-task-runner');
       await scene.tracker.age('code-a1', 20);
-      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, left: 1 });
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, skipped: 1 });
       await scene.tracker.age('code-a1', 45);
       service.jobs.set('3f2a9c0d1e4b', 'running');
-      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, left: 1 });
+      expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, skipped: 1 });
       service.jobs.clear();
       expect(await scene.reap({ agentService })).toMatchObject({ blocked: 1 });
     } finally {

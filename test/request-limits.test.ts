@@ -50,9 +50,9 @@ describe.each(['dispatch', 'notify', 'audit-log'] as const)('%s', (name) => {
   it('stops reading a body of no stated length after 64 KiB', async () => {
     const { port } = new URL(program.url);
     const socket = connect(Number(port), '127.0.0.1');
-    let answer = '';
+    const seen = { answer: '' };
     socket.setEncoding('utf8').on('data', (text: string) => {
-      answer += text;
+      seen.answer += text;
     });
     // The answer may come before all is sent.
     socket.on('error', () => undefined);
@@ -61,12 +61,12 @@ describe.each(['dispatch', 'notify', 'audit-log'] as const)('%s', (name) => {
       `POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n${headers.join('')}\r\n`,
     );
     const chunk = 'x'.repeat(16_384);
-    for (let n = 0; n < 640 && !socket.closed; n += 1) {
+    for (let n = 0; n < 640 && seen.answer === ''; n += 1) {
       socket.write(`4000\r\n${chunk}\r\n`);
       await new Promise(setImmediate);
     }
     if (!socket.closed) await once(socket, 'close');
-    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(seen.answer).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   it('prints one JSON line for each entry, and of no body more than a quotation', async () => {

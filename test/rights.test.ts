@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { Session } from '../shared/beads/session.ts';
+import { Connection } from '../shared/beads/sql/connection.ts';
 import { connectTo } from './world/database.ts';
 import { makeUser } from './world/rights.ts';
 import { Scene } from './world/scene.ts';
+import { sharedDoltPort } from './world/shared-dolt.ts';
 
 /** That these rights are enough, all tests show: their ticks run as this user. */
 describe('a user with only the rights of docs/grants.sql', () => {
@@ -35,7 +36,7 @@ describe('a user with only the rights of docs/grants.sql', () => {
     ['CALL DOLT_GC()'],
     ["CREATE USER 'x'@'%'"],
   ])('cannot: %s', async (statement) => {
-    const session = await Session.open(scene.settings);
+    const session = await Connection.open(scene.settings);
     try {
       await expect(session.query(statement)).rejects.toMatchObject({
         code: 'DATABASE_ACCESS_DENIED',
@@ -48,7 +49,7 @@ describe('a user with only the rights of docs/grants.sql', () => {
 
 describe('docs/grants.sql', () => {
   it('changes nothing for a database that is not there, and holds no password', async () => {
-    const port = inject('doltPort');
+    const port = sharedDoltPort();
     await expect(makeUser(port, 'not_there')).rejects.toThrow(/database not found/);
     const root = await connectTo(port);
     const [users] = await root.query("SELECT 1 FROM mysql.user WHERE user = 'u_not_there'");

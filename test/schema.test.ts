@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { BeadsDatabase } from '../shared/beads/beads.ts';
-import { CurrentSchema } from '../shared/beads/current-schema.ts';
-import { migrationLock } from '../shared/beads/migrations.ts';
-import { readSchema } from '../shared/beads/probe.ts';
-import type { Schema } from '../shared/beads/schema.ts';
-import { Session } from '../shared/beads/session.ts';
-import { claim } from '../shared/beads/transitions.ts';
+import { SchemaCache } from '../shared/beads/schema/schema-cache.ts';
+import { migrationLock } from '../shared/beads/schema/migrations.ts';
+import { readSchema } from '../shared/beads/schema/probe.ts';
+import type { Schema } from '../shared/beads/schema/schema.ts';
+import { Connection } from '../shared/beads/sql/connection.ts';
+import { claim } from '../shared/beads/write/transitions.ts';
 import { GENERATIONS, type Generation } from './world/bd-schema.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
 import { Scene } from './world/scene.ts';
@@ -18,7 +18,7 @@ afterEach(async () => {
 
 /** What the schema of a scene offers, and how many queries it took to know. */
 async function offered(): Promise<Schema> {
-  const session = await Session.open(scene.settings);
+  const session = await Connection.open(scene.settings);
   try {
     return await readSchema(session);
   } finally {
@@ -43,9 +43,9 @@ describe("bd's schema", () => {
   it('is asked for in one query, once a process', async () => {
     scene = await Scene.open();
     const proxy = await DatabaseProxy.start(scene.settings.port);
-    const session = await Session.open({ ...scene.settings, port: proxy.port });
+    const session = await Connection.open({ ...scene.settings, port: proxy.port });
     try {
-      const schema = new CurrentSchema(() => {});
+      const schema = new SchemaCache(() => {});
       await schema.use(session, async () => {});
       await schema.use(session, async () => {});
       expect(proxy.statements.slice(1)).toEqual([
@@ -177,7 +177,7 @@ describe('a database that is migrated', () => {
     await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'blocked')");
     scene.board.capacity = 3;
 
-    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, left: 1, errors: 0 });
+    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, skipped: 1, errors: 0 });
     expect((await scene.tracker.show('code-c')).status).toBe('open');
     expect(await scene.reap()).toMatchObject({ blocked: 1, errors: 0 });
 
@@ -215,20 +215,20 @@ describe('a database that is migrated', () => {
     ]);
     await scene.tracker.heartbeat('code-a');
 
-    expect(await scene.reap()).toMatchObject({ blocked: 0, left: 1 });
+    expect(await scene.reap()).toMatchObject({ blocked: 0, skipped: 1 });
   });
 
   it('between the claim and the POST by rules that are not known keeps the bead from being posted', async () => {
     scene = await Scene.open();
     await scene.tracker.create('code-a', { assignee: 'agent' });
     await scene.use(async (beads) => {
-      const [candidate] = (await beads.look()).open;
+      const [candidate] = (await beads.readSnapshot()).open;
       if (candidate === undefined) throw new Error('no bead is open');
       const wanted = claim(candidate.bead, 1);
-      await beads.claim(wanted);
+      await beads.transition(wanted);
       await migrate(['ALTER TABLE issues ADD COLUMN quorum int NOT NULL DEFAULT 0']);
-      const held = { bead: candidate.bead, token: wanted.token, attempt: 1, rests: 1 };
-      await expect(beads.obstacleToPost(held)).rejects.toThrow('does not know: issues.quorum');
+      const held = { bead: candidate.bead, token: wanted.token, attempt: 1 };
+      await expect(beads.confirmClaim(held)).rejects.toThrow('does not know: issues.quorum');
     });
     // Certainly not posted: once the column is known, or gone, the bead is given back.
     await scene.tracker.sql('ALTER TABLE issues DROP COLUMN quorum');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { Session } from '../shared/beads/session.ts';
+import { Connection } from '../shared/beads/sql/connection.ts';
 import { connectTo, createDatabase } from './world/database.ts';
 import { DoltServer } from './world/dolt.ts';
 import { Scene } from './world/scene.ts';
@@ -33,7 +33,7 @@ describe('on a server with other defaults for a session', () => {
   });
 
   it('a session has the values that the statements depend on, also after a reconnect', async () => {
-    const session = await Session.open(scene.settings);
+    const session = await Connection.open(scene.settings);
     try {
       const read = async () =>
         await session.query(

@@ -1,7 +1,7 @@
 import type { RowDataPacket } from 'mysql2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { STATE_SQL } from '../shared/beads/last-seen.ts';
+import { STATE_SQL } from '../shared/beads/rows/statements.ts';
 import { BeadsDatabase } from '../shared/beads/beads.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
 import { connectTo } from './world/database.ts';
@@ -27,7 +27,7 @@ describe('a look in a warm process', () => {
   const look = async () =>
     await database.use(
       () => '',
-      async (beads) => await beads.look(),
+      async (beads) => await beads.readSnapshot(),
     );
   const queries = () => proxy.statements.filter((sql) => sql.includes('oldest_unsent')).length;
 

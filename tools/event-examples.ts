@@ -1,10 +1,10 @@
-import type { Fact } from '../shared/audit/event-types.ts';
+import type { EventPayload } from '../shared/events/event-types.ts';
 
 /** One typical event of each type, for the docs: what happened, and when it did. */
 
 const bead = { id: 'code-a1', title: 'Draft the release notes', priority: 1 };
 
-export const EXAMPLES: readonly (Fact & { at: string })[] = [
+export const EXAMPLES: readonly (EventPayload & { at: string })[] = [
   {
     name: 'dispatch.claimed.v1',
     at: '2026-11-21T07:30:00.412Z',
@@ -50,7 +50,7 @@ export const EXAMPLES: readonly (Fact & { at: string })[] = [
   {
     name: 'reap.released.v1',
     at: '2026-11-21T07:32:00.290Z',
-    data: { bead, reason: 'its dispatcher died before the POST' },
+    data: { bead, reason: 'dispatcher-died' },
   },
   {
     name: 'tick.failed.v1',

@@ -1,4 +1,4 @@
-import { LOOK_AGAIN_MS } from '../sources/watch/plan.ts';
+import { SNAPSHOT_AGAIN_MS } from '../shared/rules/wake-plan.ts';
 import { SLOWEST_POLL_MS } from '../sources/watch/watch.ts';
 
 /**
@@ -59,7 +59,7 @@ export function costOf({ dispatch, reap, retentionS, hasWatch }: Ticks): Cost {
     ? {
         starts: 1,
         aliveS: DAY_S,
-        queries: (DAY_S * 1000) / SLOWEST_POLL_MS + (DAY_S * 1000) / LOOK_AGAIN_MS,
+        queries: (DAY_S * 1000) / SLOWEST_POLL_MS + (DAY_S * 1000) / SNAPSHOT_AGAIN_MS,
       }
     : { starts: 0, aliveS: 0, queries: 0 };
   const all = [...functions, watch];

@@ -2,10 +2,10 @@ import { closeSync, openSync } from 'node:fs';
 
 import type { CloudEvent } from 'cloudevents';
 
-import { messageOf } from '../../shared/errors.ts';
-import { createLog } from '../../shared/log.ts';
-import { serve } from '../../shared/server.ts';
-import { readVariables, settingsOrExit } from '../../shared/settings.ts';
+import { errorMessage } from '../../shared/runtime/errors.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { serve } from '../../shared/runtime/server.ts';
+import { readVariables, settingsOrExit } from '../../shared/runtime/settings.ts';
 import { subscriber } from '../subscriber.ts';
 import { LogFile } from './log-file.ts';
 import { auditLogVariables } from './settings.ts';
@@ -33,7 +33,7 @@ function exitUnlessWritable(file: string): void {
     closeSync(openSync(file, 'a+'));
   } catch (error) {
     process.stderr.write(
-      `AUDIT_LOG_FILE is ${JSON.stringify(file)}; it takes a file that can be written: ${messageOf(error)}\n`,
+      `AUDIT_LOG_FILE is ${JSON.stringify(file)}; it takes a file that can be written: ${errorMessage(error)}\n`,
     );
     process.exit(1);
   }

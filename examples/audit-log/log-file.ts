@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { CloudEvent } from 'cloudevents';
 import * as z from 'zod';
 
-import { parseJson } from '../../shared/json.ts';
+import { parseJson } from '../../shared/runtime/json.ts';
 import { Once } from '../once.ts';
 
 const line = z.object({ source: z.string(), id: z.string() });

@@ -1,6 +1,6 @@
-import { createLog } from '../../shared/log.ts';
-import { serve } from '../../shared/server.ts';
-import { readVariables, secretValues, settingsOrExit } from '../../shared/settings.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { serve } from '../../shared/runtime/server.ts';
+import { readVariables, secretValues, settingsOrExit } from '../../shared/runtime/settings.ts';
 import { subscriber } from '../subscriber.ts';
 import { notifier } from './notify.ts';
 import { notifyVariables } from './settings.ts';

@@ -1,4 +1,4 @@
-import type { Fact } from '../../shared/audit/event-types.ts';
+import type { EventPayload } from '../../shared/events/event-types.ts';
 
 /** What a person reads. */
 export interface Message {
@@ -12,7 +12,10 @@ const FAILURES = {
   refused: 'BeadBoard said no',
   busy: 'there was no room for it',
   unreachable: 'BeadBoard could not be reached',
-  'not-held': 'another writer took it in that moment',
+};
+const RELEASES = {
+  'dispatcher-died': 'its dispatcher died before it asked anybody',
+  withdrawn: 'the claim could not be confirmed',
 };
 const DOUBTS = {
   'no-answer': 'BeadBoard gave no answer',
@@ -21,7 +24,7 @@ const DOUBTS = {
 };
 
 /** Turns an event into words: what happened, and what to do about it. Pure. */
-export function messageOf(fact: Fact): Message {
+export function notificationFor(fact: EventPayload): Message {
   switch (fact.name) {
     case 'dispatch.claimed.v1': {
       const { bead, attempt } = fact.data;
@@ -65,7 +68,7 @@ export function messageOf(fact: Fact): Message {
     }
     case 'reap.released.v1': {
       const { bead, reason } = fact.data;
-      return calm(`${bead.id} is open again`, `${bead.title}\nBecause ${reason}.`);
+      return calm(`${bead.id} is open again`, `${bead.title}\nBecause ${RELEASES[reason]}.`);
     }
     case 'dispatch.due.v1':
     case 'reap.due.v1': {

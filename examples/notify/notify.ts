@@ -1,10 +1,10 @@
 import type { CloudEvent } from 'cloudevents';
 
-import { isFact, typeOf, type Fact } from '../../shared/audit/event-types.ts';
-import type { Logger } from '../../shared/log.ts';
+import { isEventPayload, typeOf, type EventPayload } from '../../shared/events/event-types.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
 import { Once } from '../once.ts';
 import { UnusableEventError } from '../subscriber.ts';
-import { messageOf } from './message.ts';
+import { notificationFor } from './message.ts';
 import type { NotifySettings } from './settings.ts';
 import { send } from './webhook.ts';
 
@@ -28,16 +28,16 @@ export function notifier(settings: NotifySettings, log: Logger) {
       return;
     }
     const fact = { name, data };
-    if (!isFact(fact)) throw new UnusableEventError(`its data is not as ${name} says`);
+    if (!isEventPayload(fact)) throw new UnusableEventError(`its data is not as ${name} says`);
     await once.handle(event, async () => {
       if (isToldAlready(fact)) return;
-      await send(messageOf(fact), event, settings);
+      await send(notificationFor(fact), event, settings);
       log.info({ id: event.id, type: event.type, subject: event.subject }, 'notified');
       if (fact.name === 'tick.failed.v1') failures.set(failureKey(fact.data), Date.now());
     });
   };
 
-  function isToldAlready(fact: Fact): boolean {
+  function isToldAlready(fact: EventPayload): boolean {
     if (fact.name !== 'tick.failed.v1') return false;
     const toldAt = failures.get(failureKey(fact.data)) ?? Number.NEGATIVE_INFINITY;
     return Date.now() - toldAt < SAME_FAILURE_MS;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
-import { EVENT_NAMES, type EventName } from '../../shared/audit/event-types.ts';
-import { logLevel, secret } from '../../shared/variables.ts';
+import { EVENT_NAMES, type EventName } from '../../shared/events/event-types.ts';
+import { logLevel, secret } from '../../shared/runtime/variables.ts';
 
 /** What a person wants to hear of: whatever needs them. The rest is progress. */
 const DEFAULT_EVENTS: readonly EventName[] = [

@@ -1,6 +1,6 @@
 import type { CloudEvent } from 'cloudevents';
 
-import { call } from '../../shared/http.ts';
+import { call } from '../../shared/runtime/http.ts';
 import type { Message } from './message.ts';
 import type { NotifySettings } from './settings.ts';
 

@@ -1,11 +1,11 @@
 import { AgentService } from '../../shared/agent-service/agent-service.ts';
-import { BeadBoard } from '../../shared/beadboard/beadboard.ts';
+import { BeadBoard } from '../../shared/targets/beadboard/beadboard.ts';
 import { BeadsDatabase } from '../../shared/beads/beads.ts';
-import { createLog } from '../../shared/log.ts';
-import { serve } from '../../shared/server.ts';
-import { readDispatchSettings, settingsOrExit } from '../../shared/settings.ts';
-import { tickFunction } from '../../shared/tick-function.ts';
-import { policyOf } from './decide.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { serve } from '../../shared/runtime/server.ts';
+import { readDispatchSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
+import { tickFunction } from '../../shared/tick/tick-function.ts';
+import { policyOf } from '../../shared/rules/policy.ts';
 import { dispatchTick } from './tick.ts';
 
 const settings = settingsOrExit(readDispatchSettings);

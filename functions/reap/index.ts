@@ -1,9 +1,9 @@
 import { AgentService } from '../../shared/agent-service/agent-service.ts';
 import { BeadsDatabase } from '../../shared/beads/beads.ts';
-import { createLog } from '../../shared/log.ts';
-import { serve } from '../../shared/server.ts';
-import { readSettings, settingsOrExit } from '../../shared/settings.ts';
-import { tickFunction } from '../../shared/tick-function.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { serve } from '../../shared/runtime/server.ts';
+import { readSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
+import { tickFunction } from '../../shared/tick/tick-function.ts';
 import { reapTick } from './tick.ts';
 
 const settings = settingsOrExit(readSettings);

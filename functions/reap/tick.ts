@@ -1,12 +1,12 @@
 import type { AgentService } from '../../shared/agent-service/agent-service.ts';
-import type { Bead } from '../../shared/beads/bead.ts';
+import type { Bead } from '../../shared/beads/rows/bead.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
-import { isSendDue } from '../../shared/beads/outbox.ts';
-import { reap } from '../../shared/beads/transitions.ts';
-import { settleOrphans } from '../../shared/settle-orphans.ts';
-import type { TickContext } from '../../shared/tick-function.ts';
-import { isWorthAsking, judge, type Judgement } from './judge.ts';
-import { readJobStates } from './job-states.ts';
+import { isSendDue } from '../../shared/beads/rows/outbox.ts';
+import { reap } from '../../shared/beads/write/transitions.ts';
+import { recoverOrphans } from '../../shared/tick/recover-orphans.ts';
+import type { TickContext, TickResult } from '../../shared/tick/tick-function.ts';
+import { isWorthAsking, decideStall, type StallDecision } from '../../shared/rules/stall.ts';
+import { readJobStates } from '../../shared/agent-service/job-states.ts';
 
 export interface ReapParts {
   database: BeadsDatabase;
@@ -15,12 +15,12 @@ export interface ReapParts {
 }
 
 export type ReapCounts = Record<
-  'inProgress' | 'blocked' | 'left' | 'released' | 'orphaned' | 'errors',
+  'inProgress' | 'blocked' | 'skipped' | 'released' | 'orphaned' | 'errors',
   number
 >;
 
 /**
- * One tick of the reaper: look at what is in progress, settle what a dead dispatcher left, judge each
+ * One tick of the reaper: read what is in progress, recover what a dead dispatcher left, decide on each
  * by its age and by what its job is known to do, and block what has stalled, unless somebody touches
  * it in the meantime.
  *
@@ -30,23 +30,23 @@ export type ReapCounts = Record<
 export async function reapTick(
   { database, agentService, reapAfterMinutes }: ReapParts,
   context: TickContext,
-): Promise<ReapCounts> {
+): Promise<TickResult<ReapCounts>> {
   const { log, relay } = context;
-  return await database.use(context.envelope, async (beads) => {
-    const { inProgress, bad, now, outbox, hasOldIntents } = await beads.look();
+  return await database.use(context.toCloudEvent, async (beads) => {
+    const { inProgress, badRows, now, outbox, hasOldIntents } = await beads.readSnapshot();
     if (isSendDue(outbox, now)) relay.wake();
-    for (const { id, problem } of bad) log.warn({ bead: id, problem }, 'bad row');
+    for (const { id, problem } of badRows) log.warn({ bead: id, problem }, 'bad row');
 
-    const settled = await settleOrphans(beads, inProgress, context);
-    const counts = { inProgress: inProgress.length, blocked: 0, left: 0, ...settled };
+    const recovered = await recoverOrphans(beads, inProgress, context);
+    const counts = { inProgress: inProgress.length, blocked: 0, skipped: 0, ...recovered };
     const { states, denied } = await readJobStates(
       agentService,
       inProgress.filter((bead) => isWorthAsking(bead, now)),
     );
     for (const bead of inProgress) {
       if (context.isStopping()) break;
-      const judgement = judge(bead, states.get(bead.id), now, reapAfterMinutes);
-      counts[await carryOut(judgement, bead, beads, context)] += 1;
+      const decision = decideStall(bead, states.get(bead.id), now, reapAfterMinutes);
+      counts[await carryOut(decision, bead, beads, context)] += 1;
     }
     if (hasOldIntents) {
       const swept = await beads.sweepIntents(now);
@@ -54,26 +54,26 @@ export async function reapTick(
     }
     // Told when all is done that can be done without.
     if (denied !== undefined) throw denied;
-    return counts;
+    return { counts, isDispatchDue: counts.released > 0 };
   });
 }
 
 async function carryOut(
-  judgement: Judgement,
+  decision: StallDecision,
   bead: Bead,
   beads: Beads,
   { log, relay, faults }: TickContext,
-): Promise<'blocked' | 'left' | 'errors'> {
+): Promise<'blocked' | 'skipped' | 'errors'> {
   try {
-    const outcome =
-      judgement.kind === 'block'
-        ? await beads.transition(reap(bead, judgement))
-        : ({ done: false, reason: judgement.reason } as const);
-    if (!outcome.done) {
-      log.debug({ bead: bead.id, reason: outcome.reason }, 'left alone');
-      return 'left';
+    const result =
+      decision.kind === 'block'
+        ? await beads.transition(reap(bead, decision))
+        : ({ done: false, reason: decision.reason } as const);
+    if (!result.done) {
+      log.debug({ bead: bead.id, reason: result.reason }, 'skipped');
+      return 'skipped';
     }
-    relay.wake(outcome.events);
+    relay.wake(result.events);
     faults.clear();
     log.info({ bead: bead.id }, 'blocked: no progress');
     return 'blocked';

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 
-import { AgentServiceDeniedError, messageOf } from '../errors.ts';
-import { call } from '../http.ts';
-import { parseJson } from '../json.ts';
-import type { Logger } from '../log.ts';
-import type { Settings } from '../settings.ts';
+import { AgentServiceDeniedError, errorMessage } from '../runtime/errors.ts';
+import { call } from '../runtime/http.ts';
+import { parseJson } from '../runtime/json.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { Settings } from '../runtime/settings.ts';
 
 /** Both calls answer from memory; five seconds mean that the service is not well. */
 const TIMEOUT_MS = 5_000;
@@ -18,10 +18,10 @@ const DENIED: ReadonlySet<number> = new Set([401, 403]);
 const missing = z.object({ detail: z.string().regex(/job not found/i) });
 const job = z.object({ status: z.string().regex(/^[\w.-]{1,64}$/) });
 
-/** In the service's own words, for example `running` or `completed`; and {@link LOST}. */
+/** In the service's own words, for example `running` or `completed`; and {@link JOB_LOST}. */
 export type JobState = string;
 /** The service does not know the job, as after its restart or an hour after the job's end. */
-export const LOST = 'lost';
+export const JOB_LOST = 'lost';
 /** The service was asked, or was to be, and did not say. */
 export const NO_ANSWER = 'no-answer';
 
@@ -63,7 +63,7 @@ export class AgentService {
   }
 
   /**
-   * @returns the job's state, {@link LOST}, or {@link NO_ANSWER}.
+   * @returns the job's state, {@link JOB_LOST}, or {@link NO_ANSWER}.
    * @throws {AgentServiceDeniedError} it does not accept the token.
    */
   async jobState(id: string): Promise<JobState> {
@@ -75,7 +75,7 @@ export class AgentService {
     }
     if (answer?.status === 404) {
       // Only the service's own 404 says so; that of a proxy before it says nothing.
-      return missing.safeParse(parseJson(answer.body)).success ? LOST : NO_ANSWER;
+      return missing.safeParse(parseJson(answer.body)).success ? JOB_LOST : NO_ANSWER;
     }
     const parsed = answer?.status === 200 ? job.safeParse(parseJson(answer.body)) : undefined;
     return parsed?.success === true ? parsed.data.status : NO_ANSWER;
@@ -93,7 +93,7 @@ export class AgentService {
       }
       return answer;
     } catch (error) {
-      this.#log.warn({ url, reason: messageOf(error) }, 'the agent service does not answer');
+      this.#log.warn({ url, reason: errorMessage(error) }, 'the agent service does not answer');
       return undefined;
     }
   }

@@ -1,10 +1,10 @@
-import { policyOf } from '../../functions/dispatch/decide.ts';
-import { envelopeFrom } from '../../shared/audit/envelope.ts';
-import { Sink } from '../../shared/audit/sink.ts';
+import { policyOf } from '../../shared/rules/policy.ts';
+import { toCloudEventFrom } from '../../shared/events/to-cloud-event.ts';
+import { Sink } from '../../shared/events/sink.ts';
 import { BeadsDatabase } from '../../shared/beads/beads.ts';
-import { createLog } from '../../shared/log.ts';
-import { readSettings, settingsOrExit } from '../../shared/settings.ts';
-import { traceOf } from '../../shared/trace.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { readSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
+import { traceOf } from '../../shared/runtime/trace.ts';
 import { sleep, watch } from './watch.ts';
 
 /** As long as a timer may be, roughly. */
@@ -30,8 +30,8 @@ async function run(): Promise<void> {
     await watch({
       database: new BeadsDatabase(database, settings.AGENT_ASSIGNEE, log),
       sink: new Sink(K_SINK),
-      newEnvelope: () =>
-        envelopeFrom({
+      newToCloudEvent: () =>
+        toCloudEventFrom({
           project: settings.source,
           function: 'watch',
           traceparent: traceOf(undefined),

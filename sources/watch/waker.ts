@@ -1,18 +1,18 @@
-import type { Envelope } from '../../shared/audit/envelope.ts';
-import type { Sink } from '../../shared/audit/sink.ts';
-import { wakeUpEvent, type WakeUpName } from '../../shared/audit/wake-up.ts';
-import type { Logger } from '../../shared/log.ts';
-import { Pauses } from './pauses.ts';
-import type { Asked, Due } from './plan.ts';
+import type { ToCloudEvent } from '../../shared/events/to-cloud-event.ts';
+import type { Sink } from '../../shared/events/sink.ts';
+import { wakeUpEvent, type WakeUpName } from '../../shared/events/wake-up.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import { ReconnectDelay } from './reconnect-delay.ts';
+import type { Asked, Due } from '../../shared/rules/wake-plan.ts';
 
 /** While ticks fail each wake-up starts a pod for nothing; the cause is found again within this. */
-const LONGEST_PAUSE_MS = 300_000;
+const LONGEST_DELAY_MS = 300_000;
 /** A broker answers when the function has answered; the longest tick takes this. */
 const SEND_TIMEOUT_MS = 300_000;
 
 export interface WakerParts {
   sink: Sink;
-  newEnvelope: () => Envelope;
+  newToCloudEvent: () => ToCloudEvent;
   log: Logger;
 }
 
@@ -25,7 +25,7 @@ export class Waker {
   readonly #parts: WakerParts;
   #asked: Asked | undefined;
   #isUnderWay = false;
-  readonly #pauses = new Pauses(LONGEST_PAUSE_MS);
+  readonly #delay = new ReconnectDelay(LONGEST_DELAY_MS);
   /** When to look next, whatever has changed (`performance.now()`). */
   #lookAt = Number.POSITIVE_INFINITY;
 
@@ -48,19 +48,19 @@ export class Waker {
   }
 
   async #send({ reason, beads, asked }: Due): Promise<void> {
-    const { sink, newEnvelope, log } = this.#parts;
+    const { sink, newToCloudEvent, log } = this.#parts;
     this.#isUnderWay = true;
-    const event = newEnvelope()(wakeUpEvent(this.name, { reason, beads }));
+    const event = newToCloudEvent()(wakeUpEvent(this.name, { reason, beads }));
     const delivery = await sink.deliver(event, SEND_TIMEOUT_MS);
     this.#isUnderWay = false;
     if (delivery.kind === 'taken') {
       log.info({ wakeUp: this.name, reason, beads }, 'woken');
       this.#asked = asked;
-      this.#pauses.reset();
+      this.#delay.reset();
       this.#lookAt = performance.now();
     } else {
       const { problem } = delivery;
-      const againInMs = this.#pauses.next();
+      const againInMs = this.#delay.next();
       log.warn({ wakeUp: this.name, problem, againInMs }, 'the sink took no wake-up');
       this.#lookAt = performance.now() + againInMs;
     }

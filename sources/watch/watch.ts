@@ -1,13 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { decide, type Policy } from '../../functions/dispatch/decide.ts';
-import type { Envelope } from '../../shared/audit/envelope.ts';
-import type { Sink } from '../../shared/audit/sink.ts';
+import { decideDispatch } from '../../shared/rules/eligibility.ts';
+import type { Policy } from '../../shared/rules/policy.ts';
+import type { ToCloudEvent } from '../../shared/events/to-cloud-event.ts';
+import type { Sink } from '../../shared/events/sink.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
-import { describeError } from '../../shared/errors.ts';
-import type { Logger } from '../../shared/log.ts';
-import { Pauses } from './pauses.ts';
-import { lookAgainInMs, wakeDispatch, wakeReap } from './plan.ts';
+import { describeError } from '../../shared/runtime/errors.ts';
+import type { Logger } from '../../shared/runtime/log.ts';
+import { ReconnectDelay } from './reconnect-delay.ts';
+import { nextSnapshotInMs, wakeDispatch, wakeReap } from '../../shared/rules/wake-plan.ts';
 import { Waker } from './waker.ts';
 
 /**
@@ -24,7 +25,7 @@ export interface WatchParts {
   database: BeadsDatabase;
   sink: Sink;
   /** Makes events, each under a trace of its own, which the tick goes on with. */
-  newEnvelope: () => Envelope;
+  newToCloudEvent: () => ToCloudEvent;
   policy: Policy;
   reapAfterMinutes: number;
   /** Whether the reaper knows an agent service to ask about jobs. */
@@ -36,21 +37,21 @@ export interface WatchParts {
 
 /** Watches until the signal; a database that goes away is waited for. */
 export async function watch(parts: WatchParts): Promise<void> {
-  const { database, newEnvelope, log, signal } = parts;
+  const { database, newToCloudEvent, log, signal } = parts;
   const wakers = [new Waker('dispatch.due.v1', parts), new Waker('reap.due.v1', parts)];
-  const pauses = new Pauses();
+  const delay = new ReconnectDelay();
   let isAway = false;
   while (!signal.aborted) {
     try {
-      await database.use(newEnvelope(), async (beads) => {
+      await database.use(newToCloudEvent(), async (beads) => {
         await watchOver(beads, wakers, parts, () => {
           if (isAway) log.info('the database is back');
           isAway = false;
-          pauses.reset();
+          delay.reset();
         });
       });
     } catch (error) {
-      const againInMs = pauses.next();
+      const againInMs = delay.next();
       isAway = true;
       log.error({ ...describeError(error), againInMs }, 'cannot look at the beads');
       await sleep(againInMs, signal);
@@ -63,28 +64,28 @@ async function watchOver(
   beads: Beads,
   wakers: readonly Waker[],
   { policy, reapAfterMinutes, asksForJobs, signal }: WatchParts,
-  onLook: () => void,
+  onSnapshot: () => void,
 ): Promise<void> {
   let seen = '';
-  let lookAtMs = Number.NEGATIVE_INFINITY;
+  let snapshotAtMs = Number.NEGATIVE_INFINITY;
   let pollMs = POLL_MS;
   while (!signal.aborted) {
     const state = await beads.stateHash();
     const isChanged = state !== seen;
     const now = performance.now();
-    if (isChanged || now >= lookAtMs || wakers.some((waker) => waker.wants(now))) {
+    if (isChanged || now >= snapshotAtMs || wakers.some((waker) => waker.wants(now))) {
       seen = state;
-      const look = await beads.look();
-      lookAtMs = now + lookAgainInMs(look);
-      const decision = decide(look, policy);
+      const snapshot = await beads.readSnapshot();
+      snapshotAtMs = now + nextSnapshotInMs(snapshot);
+      const decision = decideDispatch(snapshot, policy);
       for (const waker of wakers) {
         waker.wake((asked) =>
           waker.name === 'reap.due.v1'
-            ? wakeReap(look, reapAfterMinutes, asksForJobs, asked, now)
-            : wakeDispatch(look, decision, policy, asked, now),
+            ? wakeReap(snapshot, reapAfterMinutes, asksForJobs, asked, now)
+            : wakeDispatch(snapshot, decision, policy, asked, now),
         );
       }
-      onLook();
+      onSnapshot();
     }
     pollMs = isChanged ? POLL_MS : Math.min(pollMs * 1.5, SLOWEST_POLL_MS);
     await sleep(pollMs, signal);

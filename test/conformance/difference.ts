@@ -1,4 +1,4 @@
-import { STEP_KEY } from '../../shared/beads/step.ts';
+import { MARKER_KEY } from '../../shared/beads/rows/claim-marker.ts';
 import type { Snapshot, SnapshotRow } from './snapshot.ts';
 
 /**
@@ -13,7 +13,10 @@ export type Names = ReadonlyMap<string, string>;
 const TIME = /\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?/g;
 const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
 /** Where a JSON of the whole bead shows our key in its metadata, which the cell itself shows already. */
-const OUR_METADATA = new RegExp(`,"metadata":{"${STEP_KEY}":"[^"]*"}|"${STEP_KEY}":"[^"]*",?`, 'g');
+const OUR_METADATA = new RegExp(
+  `,"metadata":{"${MARKER_KEY}":"[^"]*"}|"${MARKER_KEY}":"[^"]*",?`,
+  'g',
+);
 /** Of a commit, in Dolt's base 32. */
 const DOLT_HASH = /\b[0-9a-v]{32}\b/g;
 /** What `bd doctor` prints of a project's id. */
@@ -96,7 +99,7 @@ export function plainJson(json: string, names: Names): string[] {
   const without = (key: string, value: unknown): unknown => {
     if (key === 'revision') return '<random>';
     if (key !== 'metadata' || typeof value !== 'object' || value === null) return value;
-    const others = Object.entries(value).filter(([name]) => name !== STEP_KEY);
+    const others = Object.entries(value).filter(([name]) => name !== MARKER_KEY);
     return others.length === 0 ? undefined : Object.fromEntries(others);
   };
   const parsed: unknown = JSON.parse(json);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import { decide } from '../../functions/dispatch/decide.ts';
+import { decideDispatch } from '../../shared/rules/eligibility.ts';
 import { DEFAULT_POLICY } from '../world/scene.ts';
 import type { Stage } from './scenario.ts';
 
@@ -53,8 +53,8 @@ export async function readyByBothOf(
     .parse(JSON.parse(listed))
     .filter(({ status }) => status === 'open')
     .map(({ id }) => names.get(id));
-  const looked = await scene.use(async (beads) => await beads.look());
-  const { eligible } = decide(looked, { ...DEFAULT_POLICY, maxDispatchesPerTick: 500 });
+  const looked = await scene.use(async (beads) => await beads.readSnapshot());
+  const { eligible } = decideDispatch(looked, { ...DEFAULT_POLICY, maxDispatchesPerTick: 500 });
   const byUs = eligible.map(({ bead }) => names.get(bead.id));
   const named = (list: (string | undefined)[]) =>
     list.filter((name) => name !== undefined).toSorted();

@@ -1,5 +1,5 @@
-import { DISPATCHER, REAPER } from '../../shared/beads/state-machine.ts';
-import { claim } from '../../shared/beads/transitions.ts';
+import { DISPATCHER, REAPER } from '../../shared/beads/rows/actors.ts';
+import { claim } from '../../shared/beads/write/transitions.ts';
 import type { BdWorkspace } from '../world/bd.ts';
 import type { Reply } from '../world/http-stand-in.ts';
 import { DEFAULT_POLICY, type Scene } from '../world/scene.ts';
@@ -116,10 +116,10 @@ export const CASES: readonly Case[] = [
     await workspace.bd('assign', id, 'agent');
     // A dispatcher that died right after its claim.
     await scene.use(async (beads) => {
-      const { open } = await beads.look();
+      const { open } = await beads.readSnapshot();
       const candidate = open.find(({ bead }) => bead.id === id);
       if (candidate === undefined) throw new Error(`${id} is not open`);
-      await beads.claim(claim(candidate.bead, 1));
+      await beads.transition(claim(candidate.bead, 1));
     });
   }),
   reapCase('reaped, with a lease', 'leased', 'blocked', async ({ scene, workspace }, id) => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { issueJson, updateJson } from '../../shared/beads/bd-json.ts';
-import { parseBead } from '../../shared/beads/bead.ts';
-import { countFailures, NO_FAILURES } from '../../shared/beads/history.ts';
+import { issueJson, updateJson } from '../../shared/beads/write/bd-json.ts';
+import { parseBead } from '../../shared/beads/rows/bead.ts';
+import { countFailures, NO_FAILURES } from '../../shared/beads/rows/history.ts';
 import {
   appendix,
   claimedNote,
@@ -12,11 +12,11 @@ import {
   reapedNote,
   releasedNote,
   unconfirmedNote,
-} from '../../shared/beads/notes.ts';
-import { oneLine } from '../../shared/quote.ts';
-import { migrationLock } from '../../shared/beads/migrations.ts';
-import { formatStep, parseStep } from '../../shared/beads/step.ts';
-import { fromSqlTime, toIsoSeconds, toSqlTime } from '../../shared/beads/time.ts';
+} from '../../shared/beads/rows/notes.ts';
+import { oneLine } from '../../shared/runtime/quote.ts';
+import { migrationLock } from '../../shared/beads/schema/migrations.ts';
+import { formatMarker, parseMarker } from '../../shared/beads/rows/claim-marker.ts';
+import { fromSqlTime, toIsoSeconds, toSqlTime } from '../../shared/beads/sql/time.ts';
 
 describe('times', () => {
   it('go in and out as UTC, rounded down', () => {
@@ -60,19 +60,19 @@ describe('notes', () => {
   });
 });
 
-describe('the step cell', () => {
+describe('the claim marker', () => {
   it('is read as it was written', () => {
-    for (const step of [
+    for (const marker of [
       { name: 'claimed', token: '0198' },
       { name: 'unconfirmed', token: '0198', about: '3f2a' },
     ] as const) {
-      expect(parseStep(formatStep(step))).toEqual(step);
+      expect(parseMarker(formatMarker(marker))).toEqual(marker);
     }
   });
 
   it('is nothing when somebody else wrote it', () => {
     for (const cell of [null, '', 'claimed', 'claimed:', 'elsewhere:0198', '{}']) {
-      expect(parseStep(cell)).toBeUndefined();
+      expect(parseMarker(cell)).toBeUndefined();
     }
   });
 });
@@ -85,13 +85,13 @@ describe('failures', () => {
     expect(countFailures([])).toEqual(NO_FAILURES);
     expect(countFailures([failed(50), failed(400)])).toEqual({
       count: 2,
-      rests: 2,
+      backOffCount: 2,
       lastSecondsAgo: 50,
       resetSecondsAgo: undefined,
     });
     expect(countFailures([failed(400), reset(300), failed(50), reset(500)])).toEqual({
       count: 1,
-      rests: 1,
+      backOffCount: 1,
       lastSecondsAgo: 50,
       resetSecondsAgo: 300,
     });
@@ -129,7 +129,7 @@ const good = {
   pinned: 0,
   ephemeral: null,
   is_template: 1,
-  step: null,
+  marker: null,
   notes_bytes: 0,
   row_bytes: '0',
   metadata_type: 'OBJECT',
@@ -163,7 +163,7 @@ describe('the job of a bead', () => {
 
   it('is what stands in the claim marker, whatever the notes say', () => {
     const notes_since_claim = 'dispatched: job=other';
-    const parsed = parseBead({ ...good, step: 'dispatched:0198:3f2a', notes_since_claim });
+    const parsed = parseBead({ ...good, marker: 'dispatched:0198:3f2a', notes_since_claim });
     expect(parsed).toMatchObject({ bead: { job: { id: '3f2a', from: 'beadboard' } } });
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { breakerOf } from '../../functions/dispatch/breaker.ts';
+import { breakerOf } from '../../shared/rules/breaker.ts';
 import {
   countFailures,
   countMisses,
@@ -8,8 +8,8 @@ import {
   NO_MISSES,
   pastEventOf,
   type PastEvent,
-} from '../../shared/beads/history.ts';
-import { judgeOrphan } from '../../shared/settle-orphans.ts';
+} from '../../shared/beads/rows/history.ts';
+import { decideOrphan } from '../../shared/rules/orphan.ts';
 
 describe('the breaker', () => {
   it('opens with the fifth miss of at least three beads', () => {
@@ -134,6 +134,6 @@ describe('a claim without an outcome', () => {
     [{ alive: false, mayHavePosted: false }, 'release'],
     [{ alive: false, mayHavePosted: true }, 'unconfirmed'],
   ])('%j: %s', (evidence, verdict) => {
-    expect(judgeOrphan(evidence)).toBe(verdict);
+    expect(decideOrphan(evidence)).toBe(verdict);
   });
 });

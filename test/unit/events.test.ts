@@ -8,7 +8,7 @@ import { CloudEvent } from 'cloudevents';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { EVENT_DATA, EVENT_NAMES, typeOf } from '../../shared/audit/event-types.ts';
+import { EVENT_DATA, EVENT_NAMES, typeOf } from '../../shared/events/event-types.ts';
 import { problemsOf } from '../world/event-schema.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

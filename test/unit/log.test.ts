@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { createLog } from '../../shared/log.ts';
-import { oneLine } from '../../shared/quote.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { oneLine } from '../../shared/runtime/quote.ts';
 
 function logged(entry: object, message = 'hello', secrets: string[] = []): string {
   const written: string[] = [];

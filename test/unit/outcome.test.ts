@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { outcomeOf } from '../../shared/beadboard/outcome.ts';
+import { outcomeOf } from '../../shared/targets/beadboard/outcome.ts';
 
 const error = (text: string) => JSON.stringify({ error: text });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { hideSecrets, oneLine } from '../../shared/quote.ts';
+import { hideSecrets, oneLine } from '../../shared/runtime/quote.ts';
 
 describe('a quotation', () => {
   it.each([

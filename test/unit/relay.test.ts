@@ -1,19 +1,19 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { envelopeFrom } from '../../shared/audit/envelope.ts';
-import { Relay } from '../../shared/audit/relay.ts';
-import { Sink } from '../../shared/audit/sink.ts';
-import { outboxKeys, type UnsentEvent } from '../../shared/beads/outbox.ts';
-import { DatabaseUnreachableError } from '../../shared/errors.ts';
-import { traceOf } from '../../shared/trace.ts';
+import { toCloudEventFrom } from '../../shared/events/to-cloud-event.ts';
+import { Relay, type UnsentEvent } from '../../shared/events/relay.ts';
+import { Sink } from '../../shared/events/sink.ts';
+import { outboxKeys } from '../../shared/beads/rows/outbox.ts';
+import { DatabaseUnreachableError } from '../../shared/runtime/errors.ts';
+import { traceOf } from '../../shared/runtime/trace.ts';
 import { SinkStandIn } from '../world/sink.ts';
 
 const NOW = new Date('2026-11-21T12:00:00.000Z');
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const extensions = { team: 'platform' };
 const origin = { project: '/beads/code', function: 'dispatch', traceparent, extensions };
-const envelope = envelopeFrom(origin);
+const envelope = toCloudEventFrom(origin);
 
 const unsent = (key: string, event: string, secondsAgo = 0): UnsentEvent => ({
   key,

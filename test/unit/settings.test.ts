@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { readDispatchSettings, readSettings } from '../../shared/settings.ts';
+import { readDispatchSettings, readSettings } from '../../shared/runtime/settings.ts';
 
 const database = { BEADS_DOLT_SERVER_HOST: 'dolt', BEADS_DOLT_SERVER_DATABASE: 'code' };
 

@@ -1,4 +1,4 @@
-import type { Bead } from '../../shared/beads/bead.ts';
+import type { Bead } from '../../shared/beads/rows/bead.ts';
 
 /** A bead that is ready for the agent, but for the fields that a test is about. */
 export function aBead(fields: Partial<Bead> = {}): Bead {
@@ -15,7 +15,7 @@ export function aBead(fields: Partial<Bead> = {}): Bead {
     pinned: false,
     ephemeral: false,
     template: false,
-    step: undefined,
+    marker: undefined,
     isBlocked: false,
     wasTried: true,
     hasForeignMetadata: false,

@@ -1,22 +1,19 @@
 import { randomBytes } from 'node:crypto';
 
 import { pino } from 'pino';
-import { inject } from 'vitest';
 
-import {
-  dispatchTick,
-  type DispatchCounts,
-  type DispatchParts,
-} from '../../functions/dispatch/tick.ts';
+import { dispatchTick, type DispatchParts } from '../../functions/dispatch/tick.ts';
+import type { DispatchCounts } from '../../functions/dispatch/progress.ts';
 import { reapTick, type ReapCounts, type ReapParts } from '../../functions/reap/tick.ts';
-import { envelopeFrom } from '../../shared/audit/envelope.ts';
-import { Relay } from '../../shared/audit/relay.ts';
-import { Sink } from '../../shared/audit/sink.ts';
-import { BeadFaults } from '../../shared/bead-faults.ts';
-import { BeadBoard } from '../../shared/beadboard/beadboard.ts';
+import { toCloudEventFrom } from '../../shared/events/to-cloud-event.ts';
+import { Relay } from '../../shared/events/relay.ts';
+import { Sink } from '../../shared/events/sink.ts';
+import { BeadFaults } from '../../shared/tick/bead-faults.ts';
+import { BeadBoard } from '../../shared/targets/beadboard/beadboard.ts';
 import { BeadsDatabase, type Beads } from '../../shared/beads/beads.ts';
-import type { DatabaseSettings } from '../../shared/settings.ts';
-import { traceOf } from '../../shared/trace.ts';
+import type { DatabaseSettings } from '../../shared/runtime/settings.ts';
+import { traceOf } from '../../shared/runtime/trace.ts';
+import type { Counts, TickContext, TickResult } from '../../shared/tick/tick-function.ts';
 import { BeadBoardStandIn } from './beadboard.ts';
 import { NEWEST, type Generation } from './bd-schema.ts';
 import { problemsOf } from './event-schema.ts';
@@ -25,6 +22,7 @@ import { programSettings } from './function.ts';
 import { dropUser, makeUser } from './rights.ts';
 import { SinkStandIn } from './sink.ts';
 import { Tracker } from './tracker.ts';
+import { sharedDoltPort } from './shared-dolt.ts';
 
 /**
  * What a test of a tick needs: a database of its own on the shared Dolt server, with a user that has
@@ -55,7 +53,7 @@ export class Scene {
 
   static async open(generation: Generation = NEWEST): Promise<Scene> {
     const database = `t_${randomBytes(5).toString('hex')}`;
-    await createDatabase(inject('doltPort'), database, generation);
+    await createDatabase(sharedDoltPort(), database, generation);
     return await Scene.around(database);
   }
 
@@ -63,7 +61,7 @@ export class Scene {
    * @param database one that is there already, for example made by a real bd.
    * @param port of the server it is on; the shared one by default.
    */
-  static async around(database: string, port = inject('doltPort')): Promise<Scene> {
+  static async around(database: string, port = sharedDoltPort()): Promise<Scene> {
     const tracker = await Tracker.open(port, database);
     const user = await makeUser(port, database);
     const settings = { host: HOST, port, ...user, database, tls: false };
@@ -102,7 +100,7 @@ export class Scene {
 
   /** Hands out beads as a tick has them; what is recorded stays in the outbox. */
   async use<T>(work: (beads: Beads) => Promise<T>): Promise<T> {
-    return await this.database.use(this.#envelope('dispatch', traceOf(undefined)), work);
+    return await this.database.use(this.#toCloudEvent('dispatch', traceOf(undefined)), work);
   }
 
   /**
@@ -122,21 +120,26 @@ export class Scene {
     if (problems.length > 0) throw new Error(`events: ${problems.join('; ')}`);
   }
 
-  #envelope(name: string, traceparent: string) {
+  #toCloudEvent(name: string, traceparent: string) {
     const project = `/beads/${this.settings.database}`;
-    return envelopeFrom({ project, function: name, traceparent, extensions: {} });
+    return toCloudEventFrom({ project, function: name, traceparent, extensions: {} });
   }
 
-  async #tick<T>(name: string, run: (context: Parameters<typeof dispatchTick>[1]) => Promise<T>) {
+  async #tick<C extends Counts>(
+    name: string,
+    run: (context: TickContext) => Promise<TickResult<C>>,
+  ): Promise<C> {
     const lines = { write: (line: string) => this.logged.push(JSON.parse(line)) };
     const log = pino({ level: 'debug' }, lines);
     const traceparent = traceOf(undefined);
-    const envelope = this.#envelope(name, traceparent);
+    const toCloudEvent = this.#toCloudEvent(name, traceparent);
     const sink = new Sink(this.sink.url);
     const relay = new Relay({ sink, openOutbox: () => this.database.openOutbox(), log });
     try {
       const faults = new BeadFaults(log);
-      return await run({ log, relay, faults, envelope, traceparent, isStopping: () => false });
+      const isStopping = () => false;
+      const { counts } = await run({ log, relay, faults, toCloudEvent, traceparent, isStopping });
+      return counts;
     } finally {
       await relay.finish();
     }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 
-import { readSchema } from '../../shared/beads/probe.ts';
+import { readSchema } from '../../shared/beads/schema/probe.ts';
 import { NEWEST } from './bd-schema.ts';
-import { Session } from '../../shared/beads/session.ts';
-import { DatabaseSchemaError } from '../../shared/errors.ts';
+import { Connection } from '../../shared/beads/sql/connection.ts';
+import { DatabaseSchemaError } from '../../shared/runtime/errors.ts';
 import { AgentStandIn } from './agent.ts';
 import { BeadBoardStandIn } from './beadboard.ts';
 import { BdWorkspace, findBd } from './bd.ts';
@@ -132,7 +132,7 @@ async function makeDatabase(port: number, database: string) {
   }
   const workspace = await BdWorkspace.init(binary, port, database);
   const settings = { host: HOST, port, user: 'root', password: undefined, database, tls: false };
-  const session = await Session.open(settings);
+  const session = await Connection.open(settings);
   try {
     await readSchema(session);
     return { workspace, madeBy: `made by bd init (bd ${binary.version})` };

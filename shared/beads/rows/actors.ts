@@ -1,0 +1,3 @@
+/** Who bd says it was. */
+export const DISPATCHER = 'beads-dispatcher';
+export const REAPER = 'beads-reaper';

@@ -1,0 +1,39 @@
+import type { Misses } from '../beads/rows/history.ts';
+
+/**
+ * The breaker over all beads: when dispatches keep failing, BeadBoard or the agent service is at
+ * fault, and trying on would spend the attempts of one bead after the other. Its state is bd's
+ * history, so that it survives a pod that scales to zero. Pure.
+ */
+export type BreakerState =
+  | { kind: 'closed' }
+  /** The rest is over; one bead is tried, and its outcome decides. */
+  | { kind: 'half-open' }
+  | { kind: 'open'; misses: number; restSeconds: number };
+
+/** Misses in a row after which ticks rest; one bead's own back-off reaches it only after hours. */
+const MISSES_TO_OPEN = 5;
+/** One or two beads that keep failing are their own problem, and their back-off deals with them. */
+const BEADS_TO_OPEN = 3;
+/** The first rest, doubled with each further miss. Shorter than a tick's interval it would be none. */
+const FIRST_REST_SECONDS = 180;
+/** An outage that ended is noticed after at most this. */
+const LONGEST_REST_SECONDS = 900;
+
+/**
+ * @param misses failed or unknown outcomes since the last success, of all beads.
+ * @param resetSecondsAgo when a person last reopened or reassigned one of the beads that were tried: whoever does
+ *   that after the last miss wants one to be tried now.
+ */
+export function breakerOf(
+  { count, beads, lastSecondsAgo }: Misses,
+  resetSecondsAgo = Number.POSITIVE_INFINITY,
+): BreakerState {
+  if (count < MISSES_TO_OPEN || beads < BEADS_TO_OPEN || lastSecondsAgo === undefined) {
+    return { kind: 'closed' };
+  }
+  const wanted = FIRST_REST_SECONDS * 2 ** Math.min(count - MISSES_TO_OPEN, 10);
+  const rest = Math.min(LONGEST_REST_SECONDS, wanted) - lastSecondsAgo;
+  if (resetSecondsAgo < lastSecondsAgo) return { kind: 'half-open' };
+  return rest > 0 ? { kind: 'open', misses: count, restSeconds: rest } : { kind: 'half-open' };
+}

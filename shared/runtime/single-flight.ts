@@ -1,0 +1,31 @@
+/**
+ * Runs one piece of work at a time. Whoever asks while it runs gets the next run, together with all others
+ * that wait: for a tick, which looks at everything, one run after the asking is as good as many.
+ */
+export class SingleFlight<T> {
+  #running: Promise<unknown> | undefined;
+  #next: Promise<T> | undefined;
+
+  /** @param work is left undone when another one that waits will run instead. */
+  async run(work: () => Promise<T>): Promise<T> {
+    if (this.#running === undefined) return await this.#start(work);
+    this.#next ??= this.#after(this.#running, work);
+    return await this.#next;
+  }
+
+  async #after(running: Promise<unknown>, work: () => Promise<T>): Promise<T> {
+    await running.catch(() => undefined);
+    this.#next = undefined;
+    return await this.#start(work);
+  }
+
+  async #start(work: () => Promise<T>): Promise<T> {
+    const running = work();
+    this.#running = running;
+    try {
+      return await running;
+    } finally {
+      if (this.#running === running) this.#running = undefined;
+    }
+  }
+}
