@@ -7,6 +7,7 @@ import {
   withClusterOptions,
   type ClusterOptions,
 } from './cluster.ts';
+import { VERSION } from '../shared/runtime/version.ts';
 import { installHooks, type HooksOptions } from './hooks.ts';
 import { PARTS, SETTINGS } from './parts.ts';
 import { print, run } from './run.ts';
@@ -18,9 +19,11 @@ interface SwitchOptions extends ClusterOptions {
   all?: boolean;
 }
 
-const program = withClusterOptions(new Command('kn beads')).description(
-  'ReconnectDelay and resumes the automatic dispatch of beads, and says how it stands.',
-);
+const program = withClusterOptions(new Command('kn beads'))
+  .version(VERSION)
+  .description(
+    'ReconnectDelay and resumes the automatic dispatch of beads, and says how it stands.',
+  );
 
 withClusterOptions(program.command('pause'))
   .description('No bead is dispatched automatically any more; the reaper goes on.')

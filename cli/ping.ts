@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { VERSION } from '../shared/runtime/version.ts';
 import { Cluster, ClusterError, withClusterOptions, type ClusterOptions } from './cluster.ts';
 import { print, run } from './run.ts';
 import { PING_SOURCE, type Step, type Suspendable } from './suspension.ts';
@@ -11,6 +12,7 @@ export async function runPingVerb(
   decide: (kind: typeof PING_SOURCE, object: Suspendable) => Step,
 ): Promise<void> {
   const program = withClusterOptions(new Command(`kn source ping ${verb}`))
+    .version(VERSION)
     .description(description)
     .argument('<name>', 'the PingSource')
     .action(async (name: string, options: ClusterOptions) => {

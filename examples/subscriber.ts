@@ -1,7 +1,7 @@
 import type { HttpFunction } from '@google-cloud/functions-framework';
 import type { CloudEvent } from 'cloudevents';
 
-import { readRequest } from '../shared/runtime/cloud-event.ts';
+import { readRequest } from '../shared/events/cloud-event.ts';
 import { errorMessage, NotACloudEventError } from '../shared/runtime/errors.ts';
 import type { Logger } from '../shared/runtime/log.ts';
 import { oneLine } from '../shared/runtime/quote.ts';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { build } from 'esbuild';
 
+import { noticesOf } from './notices.ts';
 import { trim } from './trim.ts';
 
 /**
@@ -39,23 +40,26 @@ const COMMON = {
   bundle: true,
   platform: 'node',
   logLevel: 'warning',
+  metafile: true,
 } as const;
 
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
 mkdirSync(join(ROOT, 'dist/plugins'), { recursive: true });
 // Here, in a package of ES modules, it must be said.
 writeFileSync(join(ROOT, 'dist/plugins/package.json'), '{"type":"commonjs"}\n');
-await Promise.all([
+const bundled = await Promise.all([
   ...Object.entries(FUNCTIONS).map(([name, source]) =>
     bundle(name, `import '${source}'; import '${FRAMEWORK}';`, serve(name)),
   ),
   ...Object.entries(PROGRAMS).map(([name, source]) => bundle(name, `import '${source}';`, '')),
   ...PLUGINS.map(plugin),
 ]);
+writeFileSync(join(ROOT, 'dist/NOTICES.txt'), noticesOf(ROOT, bundled.flat()));
 
-async function plugin(name: string): Promise<void> {
+/** @returns the files that it is made of. */
+async function plugin(name: string): Promise<string[]> {
   const outfile = join(ROOT, 'dist/plugins', name);
-  await build({
+  const { metafile } = await build({
     ...COMMON,
     // The Node of whoever has kn.
     target: 'node20',
@@ -66,10 +70,12 @@ async function plugin(name: string): Promise<void> {
     banner: { js: '#!/usr/bin/env node\nprocess.noDeprecation = true;' },
   });
   chmodSync(outfile, 0o755);
+  return Object.keys(metafile.inputs);
 }
 
-async function bundle(name: string, contents: string, banner: string): Promise<void> {
-  await build({
+/** @returns the files that it is made of. */
+async function bundle(name: string, contents: string, banner: string): Promise<string[]> {
+  const { metafile } = await build({
     stdin: { contents, resolveDir: ROOT, sourcefile: `${name}.ts`, loader: 'ts' },
     ...COMMON,
     target: 'node24',
@@ -83,4 +89,5 @@ async function bundle(name: string, contents: string, banner: string): Promise<v
     plugins: [trim],
     banner: { js: banner },
   });
+  return Object.keys(metafile.inputs);
 }

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 for engine in podman docker; do
   if command -v "$engine" >/dev/null && "$engine" info >/dev/null 2>&1; then
-    exec "$engine" build --file Containerfile --tag "$1" .
+    exec "$engine" build --file Containerfile --build-arg "VERSION=$(node -p 'require("./package.json").version')" --tag "$1" .
   fi
 done
 echo "Neither podman nor a docker engine that runs: there is nothing to build the image with." >&2

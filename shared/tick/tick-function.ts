@@ -6,7 +6,7 @@ import { Sink } from '../events/sink.ts';
 import { tickFailed } from '../events/tick-failed.ts';
 import type { BeadsDatabase } from '../beads/beads.ts';
 import { BeadFaults } from './bead-faults.ts';
-import { readRequest, typeForLog } from '../runtime/cloud-event.ts';
+import { readRequest, typeForLog } from '../events/cloud-event.ts';
 import {
   describeError,
   NotACloudEventError,

@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { CloudEvent, HTTP } from 'cloudevents';
 import * as z from 'zod';
 
-import { errorMessage, NotACloudEventError } from './errors.ts';
-import { parseJson } from './json.ts';
-import { oneLine } from './quote.ts';
-import { headersOf } from './server.ts';
+import { errorMessage, NotACloudEventError } from '../runtime/errors.ts';
+import { parseJson } from '../runtime/json.ts';
+import { oneLine } from '../runtime/quote.ts';
+import { headersOf } from '../runtime/server.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
 
