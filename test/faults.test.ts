@@ -79,7 +79,7 @@ describe('a database', () => {
 
     const { status, notes } = await scene.tracker.show('code-a1');
     expect(status).toBe('open');
-    expect(notes.split('\n').at(-1)).toMatch(/^dispatch failed: database .* does not answer/);
+    expect(notes.split('\n').at(-1)).toMatch(/^dispatch withdrawn: database .* does not answer/);
     expect(scene.board.posts).toEqual([]);
   });
 

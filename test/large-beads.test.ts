@@ -18,7 +18,7 @@ describe.each([49, 65] as const)('a bead of 10 MB on schema %i', (generation) =>
     await scene.close();
   });
 
-  it('is left alone with a reason, and stops no other bead', async () => {
+  it('is skipped with a reason, and stops no other bead', async () => {
     await scene.tracker.create('code-text', { assignee: 'agent', description: HUGE, priority: 0 });
     await scene.tracker.create('code-notes', { assignee: 'agent', notes: HUGE, priority: 0 });
     await scene.tracker.create('code-json', {
@@ -30,8 +30,8 @@ describe.each([49, 65] as const)('a bead of 10 MB on schema %i', (generation) =>
 
     expect(await scene.dispatch()).toMatchObject({ dispatched: 1, skipped: 3, errors: 0 });
     expect(scene.board.posts).toEqual(['code-small']);
-    const { left } = scene.logged.find(({ msg }) => msg === 'skipped') ?? {};
-    expect(JSON.stringify(left)).toContain('it is too large: 10000');
+    const { skipped } = scene.logged.find(({ msg }) => msg === 'skipped') ?? {};
+    expect(JSON.stringify(skipped)).toContain('it is too large: 10000');
   });
 
   it.each([

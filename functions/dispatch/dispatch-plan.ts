@@ -11,7 +11,7 @@ const CURRENT_MS = 1_000;
 /** With very many beads a snapshot takes long; no more than a tenth of the time goes into snapshots. */
 const SNAPSHOT_SHARE = 10;
 
-/** What a tick last read of the beads, and what it decided on it (docs/decisions/0015). */
+/** What a tick last read of the beads, and what it decided on it (docs/decisions/0020). */
 export class DispatchPlan {
   readonly #beads: Beads;
   readonly #policy: Policy;

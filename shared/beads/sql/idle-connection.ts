@@ -6,7 +6,7 @@ const SPARE_MS = 300_000;
 
 /**
  * The connection of an idle tick, kept for the next one: to open one costs more than all that an idle tick
- * asks (docs/decisions/0014).
+ * asks (docs/decisions/0019).
  */
 export class IdleConnection {
   readonly #settings: DatabaseSettings;
