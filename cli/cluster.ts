@@ -36,7 +36,7 @@ export function withClusterOptions(command: Command): Command {
 /** The context that the client makes up for a localhost where nothing is configured. */
 const FALLBACK = 'loaded-context';
 
-/** Something that a person can mend; its message is all that is printed. */
+/** Something that a person can fix; its message is all that is printed. */
 export class ClusterError extends Error {}
 
 const object = z.looseObject({

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /**
  * bd's hooks: scripts that bd starts after a write, with the bead's JSON on stdin. Ours asks for a tick. An
- * accelerator only: bd starts none for `--claim`, for what others write with SQL, and with BD_NO_HOOKS.
+ * accelerator for workspaces without a watcher (docs/decisions/0008), which is why it stays: bd starts none for `--claim`, for what others write with SQL, and with BD_NO_HOOKS.
  */
 
 const HOOKS = ['on_create', 'on_update', 'on_close'];

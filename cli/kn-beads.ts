@@ -26,7 +26,7 @@ const program = withClusterOptions(new Command('kn beads'))
   );
 
 withClusterOptions(program.command('pause'))
-  .description('No bead is dispatched automatically any more; the reaper goes on.')
+  .description('No bead is dispatched automatically any more; the reaper continues.')
   .option('--all', 'stop the reaper, too')
   .action(async (_, command: Command) => {
     const options = command.optsWithGlobals<SwitchOptions>();
@@ -34,9 +34,9 @@ withClusterOptions(program.command('pause'))
     print(
       options.all === true
         ? 'Nothing is dispatched or reaped automatically.'
-        : 'Nothing is dispatched automatically. The reaper goes on: agents that stall are still noticed.',
+        : 'Nothing is dispatched automatically. The reaper continues: agents that stall are still noticed.',
     );
-    print('A tick that has begun ends by itself, and manual dispatch in BeadBoard goes on.');
+    print('A tick that has begun ends by itself, and manual dispatch in BeadBoard continues.');
   });
 
 withClusterOptions(program.command('resume'))
@@ -74,7 +74,7 @@ withClusterOptions(program.command('status'))
 program
   .command('hooks')
   .description(
-    'Makes bd itself wake the dispatcher, faster than any watch: a script in .beads/hooks.',
+    'Makes bd itself wake the dispatcher, faster than the watcher: a script in .beads/hooks.',
   )
   .requiredOption(
     '--url <address>',

@@ -78,7 +78,7 @@ export function stateOf(kind: Kind, { metadata, spec }: Suspendable): State {
   return kept === undefined ? { name: 'never' } : { name: 'suspended', kept };
 }
 
-/** Idempotent. An object that was applied anew since it was suspended is suspended again. */
+/** Idempotent. An object that was applied again since it was suspended is suspended again. */
 export function suspend(kind: Kind, object: Suspendable): Step {
   const state = stateOf(kind, object);
   switch (state.name) {

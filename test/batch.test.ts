@@ -33,7 +33,7 @@ describe('a batch', () => {
     expect(answers).toEqual([[], [{ a: 1 }, { a: 2 }], [{ b: "it's; SELECT 3" }]]);
   });
 
-  it('that fails in the middle leaves nothing behind, and the session goes on', async () => {
+  it('that fails in the middle leaves nothing behind, and the session continues', async () => {
     await session.query(...insert('there'));
     const failing = session.batch([['START TRANSACTION'], insert('before'), insert('there')]);
     await expect(failing).rejects.toThrow(DuplicateKeyError);
@@ -41,7 +41,7 @@ describe('a batch', () => {
     expect(await keys()).toEqual(['there']);
   });
 
-  it('goes on in the server after a statement that failed, so that none of them may commit', async () => {
+  it('continues in the server after a statement that failed, so that none of them may commit', async () => {
     const failing = session.batch([insert('a'), insert('a'), insert('b')]);
     await expect(failing).rejects.toThrow(DuplicateKeyError);
     // It answers after what it is still busy with.

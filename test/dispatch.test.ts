@@ -125,7 +125,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events).toEqual([]);
   });
 
-  it('stops when BeadBoard becomes busy, and goes on when it is free again', async () => {
+  it('stops when BeadBoard becomes busy, and continues when it is free again', async () => {
     scene.board.capacity = 2;
     for (const id of ['code-1', 'code-2', 'code-3']) {
       await scene.tracker.create(id, { assignee: 'agent' });
@@ -152,7 +152,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.board.posts).toHaveLength(3);
   });
 
-  it('gives a refused bead back with the answer, lets it rest, and goes on with the next', async () => {
+  it('gives a refused bead back with the answer, lets it rest, and continues with the next', async () => {
     await scene.tracker.create('code-bad', { assignee: 'agent', priority: 0 });
     await scene.tracker.create('code-good', { assignee: 'agent' });
     scene.board.onPost = (id) =>
@@ -175,7 +175,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 2, httpStatus: 500 });
   });
 
-  it('blocks a bead after its last attempt, and starts anew when a person reopens it', async () => {
+  it('blocks a bead after its last attempt, and starts again when a person reopens it', async () => {
     const policy = { ...DEFAULT_POLICY, retry: { ...DEFAULT_POLICY.retry, maxAttempts: 2 } };
     scene.board.onPost = () => ({ status: 400, json: { error: 'Bead code-a1 not found.' } });
     await scene.tracker.create('code-a1', { assignee: 'agent' });

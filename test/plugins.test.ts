@@ -99,10 +99,10 @@ describe('kn', () => {
     expect(scheduleOf('beads-dispatch')).toBe('*/3 * * * *');
   });
 
-  it('beads pause stops dispatch, lets the reaper run, and says that manual dispatch goes on', async () => {
+  it('beads pause stops dispatch, lets the reaper run, and says that manual dispatch continues', async () => {
     const said = await kn('kn-beads', 'pause');
     expect(said).toContain("PingSource 'beads-dispatch' in namespace 'beads' suspended");
-    expect(said).toContain('manual dispatch in BeadBoard goes on');
+    expect(said).toContain('manual dispatch in BeadBoard continues');
     expect(said).not.toContain('beads-wake');
     expect([scheduleOf('beads-dispatch'), scheduleOf('beads-reap')]).toEqual([
       NEVER,

@@ -71,7 +71,7 @@ describe('a dispatched bead', () => {
       `deferred parents, misses of all beads${view}`,
       // The snapshot that is decided on. Nothing else can be asked before the decision is known.
       `lock that tells of a live claimer, ${read}`,
-      // Apart from the commit, because Dolt goes on after a statement that failed.
+      // Apart from the commit, because Dolt continues after a statement that failed.
       'id stays, bead, checks on, event row, outbox, add',
       'commit in Dolt',
       // Not with the one before: it would keep what a failed Dolt commit leaves behind.

@@ -36,7 +36,7 @@ const TABLES: Record<string, () => string> = {
   auditLog: () => settingsTable(auditLogVariables),
   transitions: () =>
     table(
-      ['step', 'status', 'by', 'when', 'event'],
+      ['transition', 'status', 'by', 'when', 'event'],
       Object.entries(TRANSITIONS).map(([step, { from, to, actor, when, event }]) => [
         code(step),
         from === to ? code(from) : `${code(from)} → ${code(to)}`,
@@ -63,7 +63,7 @@ const TABLES: Record<string, () => string> = {
 };
 
 const PAGES = [
-  'README.md',
+  'docs/settings.md',
   'docs/events/README.md',
   'examples/README.md',
   'docs/idle-cost.md',
@@ -101,7 +101,7 @@ for (const name of readdirSync(join(ROOT, 'docs/events'))) {
   if (!check) rmSync(join(ROOT, file));
 }
 if (drifted.length > 0) {
-  console.log(`${check ? 'out of date (make docs mends it)' : 'written'}: ${drifted.join(', ')}`);
+  console.log(`${check ? 'out of date (run make docs)' : 'written'}: ${drifted.join(', ')}`);
 }
 for (const missing of unprovenInvariants()) {
   console.log(`docs/invariants.md names a test that is not there: ${missing}`);
@@ -109,7 +109,7 @@ for (const missing of unprovenInvariants()) {
 }
 if (check && drifted.length > 0) process.exitCode = 1;
 
-/** Every invariant names a test by the first words of its title, in the last column. */
+/** Every invariant names a test by its title, in the last column. */
 function unprovenInvariants(): string[] {
   const rows = readFileSync(join(ROOT, 'docs/invariants.md'), 'utf8').matchAll(
     /^\| \d+ .*\| `([^`]+)`\s*\|$/gm,

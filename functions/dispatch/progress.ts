@@ -47,7 +47,7 @@ export class Progress {
     this.counts = { dispatched: 0, failed: 0, busy: 0, unconfirmed: 0, claimLost: 0, ...counts };
   }
 
-  /** Beads that were handed over, or may have been. */
+  /** Beads that were dispatched, or may have been. */
   get taken(): number {
     return this.counts.dispatched + this.counts.unconfirmed;
   }

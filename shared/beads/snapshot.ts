@@ -52,7 +52,7 @@ export interface Snapshot {
   inProgress: Bead[];
   /** What failed last, over all beads; not read when no bead is open. */
   misses: Misses;
-  /** Rows that do not parse; they are skipped, and the tick goes on. */
+  /** Rows that do not parse; they are skipped, and the tick continues. */
   badRows: BadRow[];
 }
 

@@ -22,7 +22,7 @@ const attempt = z
   .describe('Counted from 1 since a person last reopened or reassigned the bead.');
 const jobId = z.string().describe("The agent service's id of the job.");
 
-/** Words of ours, since an answer may hold anything. */
+/** Codes, since an answer may hold anything. */
 const failure = z
   .enum(['refused', 'busy', 'unreachable'])
   .describe('refused: BeadBoard said no. busy: it had no room. unreachable: no connection to it.');

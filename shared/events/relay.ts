@@ -231,7 +231,7 @@ export class Relay {
       const { id, type, subject } = aboutOf(event);
       this.#parts.log[tries === 1 ? 'warn' : 'debug'](
         { id, type, subject, problem, tries, retryAt },
-        'the sink does not take an event; it is parked, and the others go on',
+        'the sink does not take an event; it is parked, and the others continue',
       );
     }
   }

@@ -22,7 +22,7 @@ export interface Origin {
 export function toCloudEventFrom(origin: Origin): ToCloudEvent {
   const { project, function: tick, traceparent, extensions } = origin;
   return ({ id, name, subject, at, data }) => {
-    // A dispatch tick may settle what is the reaper's; the event says who stands behind it.
+    // A dispatch tick may recover what is the reaper's; the source names the one whose transition it is.
     const owner = 'bead' in data ? name.split('.')[0] : tick;
     return JSON.stringify({
       ...extensions,

@@ -8,7 +8,7 @@ export interface TickState {
   /** The process has been told to end. */
   isStopping: boolean;
   isTimeOver: boolean;
-  /** Beads that were handed over, or may have been. */
+  /** Beads that were dispatched, or may have been. */
   taken: number;
   /** What the agent service can start; `undefined` when it was not asked. */
   freeCapacity: number | undefined;

@@ -41,7 +41,7 @@ export class DatabaseSessionError extends OperatorError {
   readonly code = 'DATABASE_SESSION';
 }
 
-/** bd has migrated the database since its schema was read; reading it anew may be all that it takes. */
+/** bd has migrated the database since its schema was read; reading it again may be all that it takes. */
 export class SchemaChangedError extends DatabaseSchemaError {}
 
 /** A statement failed for a reason of its own; the message carries the server's words. */

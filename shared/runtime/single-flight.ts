@@ -1,6 +1,6 @@
 /**
  * Runs one piece of work at a time. Whoever asks while it runs gets the next run, together with all others
- * that wait: for a tick, which looks at everything, one run after the asking is as good as many.
+ * that wait: a tick reads everything, so one run after the request is as good as many.
  */
 export class SingleFlight<T> {
   #running: Promise<unknown> | undefined;

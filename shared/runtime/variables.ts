@@ -98,7 +98,7 @@ export const variables = z.object({
   PORT: port.default(8080).describe('Where the function listens. Set by Knative.'),
   PAUSED: yesNo
     .default(false)
-    .describe('A tick answers 204 and does nothing; events that wait go on waiting.'),
+    .describe('A tick answers 204 and does nothing; events that wait continue waiting.'),
   AGENT_ASSIGNEE: z
     .string()
     .refine((value) => value.trim() === value && value !== '', {
@@ -108,7 +108,7 @@ export const variables = z.object({
     .describe('The assignee whose beads are dispatched.'),
   MAX_DISPATCHES_PER_TICK: whole(1, 1000)
     .default(10)
-    .describe('Most beads one tick hands over; it ends earlier when BeadBoard is busy.'),
+    .describe('Most beads that one tick dispatches; it ends earlier when BeadBoard is busy.'),
   MAX_IN_FLIGHT: whole(1, 10_000)
     .optional()
     .describe('Most beads in progress for the assignee at once. No bound when not set.'),

@@ -11,7 +11,7 @@ import type { Logger } from '../runtime/log.ts';
 const EQUAL_FAULTS = 2;
 
 /**
- * The faults of single beads in one tick: each is logged, and the tick goes on with the next bead. When equal
+ * The faults of single beads in one tick: each is logged, and the tick continues with the next bead. When equal
  * faults follow each other, the database is tried with a write of its own, so that a server that takes no
  * writes is told once, and two bad beads do not stop the good ones behind them.
  */

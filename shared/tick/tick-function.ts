@@ -48,8 +48,8 @@ export interface TickResult<C extends Counts = Counts> {
 export type Tick = (context: TickContext) => Promise<TickResult>;
 
 /**
- * Makes an HTTP function of a tick. Any valid CloudEvent is a tick, since a tick looks at the
- * database and never at the event's data. Answers: 204 looked and did what there was to do, or
+ * Makes an HTTP function of a tick. Any valid CloudEvent is a tick, since a tick reads the
+ * database and never the event's data. Answers: 204 looked and did what there was to do, or
  * paused; 400 not a CloudEvent; 503 could not look or finish, which a PingSource and a broker
  * repeat (of 500 a PingSource loses the tick).
  */

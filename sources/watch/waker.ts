@@ -34,7 +34,7 @@ export class Waker {
     this.#parts = parts;
   }
 
-  /** Whether the beads are to be looked at again, because a wake-up has ended or must be repeated. */
+  /** Whether a snapshot is to be read again, because a wake-up has ended or must be repeated. */
   wants(nowMs: number): boolean {
     return nowMs >= this.#lookAt;
   }

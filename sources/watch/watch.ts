@@ -24,14 +24,14 @@ export const SLOWEST_POLL_MS = 1_000;
 export interface WatchParts {
   database: BeadsDatabase;
   sink: Sink;
-  /** Makes events, each under a trace of its own, which the tick goes on with. */
+  /** Makes events, each under a trace of its own, which the tick continues with. */
   newToCloudEvent: () => ToCloudEvent;
   policy: Policy;
   reapAfterMinutes: number;
   /** Whether the reaper knows an agent service to ask about jobs. */
   asksForJobs: boolean;
   log: Logger;
-  /** Ends the watch. */
+  /** Ends the watcher. */
   signal: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ export async function watch(parts: WatchParts): Promise<void> {
     } catch (error) {
       const againInMs = delay.next();
       isAway = true;
-      log.error({ ...describeError(error), againInMs }, 'cannot look at the beads');
+      log.error({ ...describeError(error), againInMs }, 'cannot read the beads');
       await sleep(againInMs, signal);
     }
   }

@@ -136,7 +136,7 @@ describe('the relay', () => {
     expect(outbox.unsent).toEqual([]);
   });
 
-  it('lets a tick go on after a second, and removes what the sink takes later', async () => {
+  it('lets a tick continue after a second, and removes what the sink takes later', async () => {
     const slow = outbox.record('code-a');
     const mayAnswer = Promise.withResolvers<void>();
     standIn.onDelivery = async () => {
@@ -270,7 +270,7 @@ describe('the relay', () => {
 });
 
 describe('the trace', () => {
-  it("goes on from the sender's, and starts anew without one", () => {
+  it("continues from the sender's, and starts again without one", () => {
     const incoming = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     expect(traceOf(incoming)).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
     expect(traceOf(incoming)).not.toBe(incoming);
@@ -281,7 +281,7 @@ describe('the trace', () => {
 });
 
 describe('the keys of the outbox', () => {
-  it('go on from the newest one when the clock was set back', () => {
+  it('continue from the newest one when the clock was set back', () => {
     const first = outboxKeys('2026-11-21 12:00:00.5', null)(0, 'a');
     expect(first).toBe('beads-dispatch.outbox.20261121120000500000.0.a');
     const later = outboxKeys('2026-11-21 12:00:01.000000', first)(0, 'b');

@@ -30,7 +30,7 @@ describe('one at a time', () => {
     expect(runs).toEqual(['first', 'second']);
   });
 
-  it('goes on after a run that failed, which only its own callers hear of', async () => {
+  it('continues after a run that failed, which only its own callers hear of', async () => {
     const ticks = new SingleFlight<string>();
     const failing = ticks.run(async () => {
       await new Promise(setImmediate);

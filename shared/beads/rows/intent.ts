@@ -70,7 +70,7 @@ export const OLDEST_INTENT_SQL = `(SELECT MIN(\`key\`) ${INTENTS})`;
 /** Whether an intent is so old that its claim may have come to an end. */
 export const isOldIntent = (key: unknown, now: Date): boolean =>
   typeof key === 'string' && now.getTime() - madeAt(key.slice(intentKey('').length)) > SETTLED_MS;
-/** Read at once; with more than this the next tick goes on. */
+/** Read at once; with more than this the next tick continues. */
 const SWEPT_AT_ONCE = 100;
 const STILL_CLAIMED_SQL = `
   SELECT JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${MARKER_KEY}')) AS marker

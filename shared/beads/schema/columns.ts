@@ -3,6 +3,7 @@
  * them. A column that is not here may carry a rule of bd's that we would break without knowing; {@link refusalOf}
  * says which ones stop us (docs/decisions/0011).
  *
+ * Columns of branches are here because databases of those branches exist, and to refuse them would stop their users.
  * Read in bd 1.0.2 to 1.2.2, in its main branch of August 2026 (migration 65) and, from there to
  * migration 71, in single files of its public source.
  */

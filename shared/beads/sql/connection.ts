@@ -70,7 +70,7 @@ export class Connection {
   }
 
   /**
-   * Runs several statements in one round trip. Dolt (1.88.1) goes on after one that failed, so that none
+   * Runs several statements in one round trip. Dolt (1.88.1) continues after one that failed, so that none
    * of them may commit what others of them wrote; after a failure the connection is replaced, and what
    * was not committed is gone with it.
    * @returns the rows of each.

@@ -49,6 +49,9 @@ export interface Transition {
   plan(bead: Bead, now: Date): TransitionPlan | Leave;
 }
 
-/** What was written, with its events as the outbox has them; or why nothing was. */
+/**
+ * What was written, or why nothing was. `events` are those that the outbox has now; the relay logs them where there is
+ * no sink.
+ */
 export type TransitionResult =
   { done: true; bead: Bead; events: string[] } | { done: false; reason: string; isGone?: boolean };
