@@ -5,7 +5,8 @@ import { styleText } from 'node:util';
 import { World } from '../test/world/world.ts';
 import { Screen } from './screen.ts';
 import { BEADS, createBeads, differences, STALLED } from './story.ts';
-import { eventLine, lastNote, skippedIn, messageLine } from './words.ts';
+import { skippedIn } from '../test/world/log-lines.ts';
+import { eventLine, lastNote, messageLine } from './words.ts';
 
 /** `make demo`: a minute of the schedules passes in a second, and the table shows what becomes of each bead. */
 

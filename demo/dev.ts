@@ -4,7 +4,8 @@ import { styleText } from 'node:util';
 import { errorMessage } from '../shared/runtime/errors.ts';
 import type { TrackedBead } from '../test/world/tracker.ts';
 import { World } from '../test/world/world.ts';
-import { eventLine, lastNote, skippedIn, messageLine, stopped } from './words.ts';
+import { skippedIn, stopped } from '../test/world/log-lines.ts';
+import { eventLine, lastNote, messageLine } from './words.ts';
 
 /** `make dev`: the demo's world, kept up to play with; nothing ticks unless asked to. */
 

@@ -1,7 +1,5 @@
 import { styleText } from 'node:util';
 
-import * as z from 'zod';
-
 import type { SunkEvent } from '../test/world/sink.ts';
 
 /** Events and beads in the words that demo and dev print. */
@@ -40,22 +38,6 @@ function detailOf(data: Data): string {
   if (typeof reason === 'string') return reason;
   if (typeof message === 'string') return message;
   return typeof attempt === 'number' ? `attempt ${attempt}` : '';
-}
-
-const skipLine = z.object({
-  skipped: z.array(z.object({ id: z.string(), message: z.string() })),
-});
-
-/** The beads that the dispatcher's log says were skipped, with the reason, oldest line first. */
-export function skippedIn(log: readonly Data[]): { id: string; message: string }[] {
-  return log.flatMap((line) => skipLine.safeParse(line).data?.skipped ?? []);
-}
-
-const stopLine = z.object({ nextBead: z.string(), message: z.string() });
-
-/** Why ticks ended although a bead waited, as the dispatcher's log says. */
-export function stopped(log: readonly Data[]): { nextBead: string; message: string }[] {
-  return log.flatMap((line) => stopLine.safeParse(line).data ?? []);
 }
 
 /** A bead's newest note. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { skippedIn } from '../demo/words.ts';
+import { skippedIn } from './world/log-lines.ts';
 import { BeadsDatabase, type Beads } from '../shared/beads/beads.ts';
 import type { ToCloudEvent } from '../shared/events/to-cloud-event.ts';
 import { claim } from '../shared/beads/write/transitions.ts';
