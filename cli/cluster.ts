@@ -5,33 +5,14 @@ import {
   KubeConfig,
   setHeaderOptions,
 } from '@kubernetes/client-node';
-import { Option, type Command } from 'commander';
 import * as z from 'zod';
 
 import { errorMessage } from '../shared/runtime/errors.ts';
 import { parseJson } from '../shared/runtime/json.ts';
-import { PING_SOURCE, TRIGGER, type Step, type Suspendable } from './suspension.ts';
+import type { ClusterOptions } from './cluster-options.ts';
+import { KINDS, type KindName, type Step, type Suspendable } from './suspension.ts';
 
-/** The global flags of kn, which it passes on to its plugins. */
-export interface ClusterOptions {
-  namespace?: string;
-  kubeconfig?: string;
-  context?: string;
-  cluster?: string;
-  as?: string;
-}
-
-/** kn passes its global flags on wherever they stood, before or behind a plugin's own words. */
-export function withClusterOptions(command: Command): Command {
-  return command
-    .option('-n, --namespace <namespace>', 'namespace; by default the one of the context')
-    .option('--kubeconfig <file>', 'kubeconfig; by default $KUBECONFIG or ~/.kube/config')
-    .option('--context <name>', 'context of the kubeconfig')
-    .option('--cluster <name>', 'cluster of the kubeconfig')
-    .option('--as <user>', 'user to impersonate')
-    .addOption(new Option('--config <file>', 'of kn itself').hideHelp())
-    .addOption(new Option('--log-http', 'of kn itself').hideHelp());
-}
+export type { ClusterOptions };
 
 /** The context that the client makes up for a localhost where nothing is configured. */
 const FALLBACK = 'loaded-context';
@@ -47,13 +28,6 @@ const object = z.looseObject({
   }),
   spec: z.record(z.string(), z.unknown()),
 });
-
-const KINDS = {
-  PingSource: { group: 'sources.knative.dev', plural: 'pingsources', suspension: PING_SOURCE },
-  Trigger: { group: 'eventing.knative.dev', plural: 'triggers', suspension: TRIGGER },
-} as const;
-export type KindName = keyof typeof KINDS;
-export const suspensionOf = (kind: KindName) => KINDS[kind].suspension;
 
 /** Another writer may be faster; this often in a row it is not by chance. */
 const MAX_CONFLICTS = 5;

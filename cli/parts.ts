@@ -1,4 +1,4 @@
-import type { KindName } from './cluster.ts';
+import type { KindName } from './suspension.ts';
 
 /** What asks the functions for ticks, by the names that the manifests give. */
 export interface Part {

@@ -11,10 +11,3 @@ export async function run(program: Command): Promise<void> {
     process.exitCode = 1;
   }
 }
-
-/** Whoever reads only the first lines, as `head` does, closes the output; that is no failure. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
-
-export const print = (line: string) => void process.stdout.write(`${line}\n`);

@@ -13,6 +13,8 @@ const DEFAULT_SCHEDULE = '* * * * *';
 
 export const SCHEDULE_KEPT = 'kn-source-ping-suspend/schedule';
 export const FILTERS_KEPT = 'kn-beads-pause/filters';
+/** Who paused, and why. */
+export const PAUSED_BY = 'kn-beads-pause/by';
 
 /** The part of a Kubernetes object that matters here. */
 export interface Suspendable {
@@ -33,7 +35,7 @@ export interface Step {
 }
 
 /** Kinds of objects that can be suspended: where their setting is, and how to read and write it. */
-interface Kind {
+export interface Kind {
   field: string;
   annotation: string;
   suspended: unknown;
@@ -62,9 +64,17 @@ export const TRIGGER: Kind = {
   restore: (kept): unknown => JSON.parse(kept),
 };
 
+/** Where objects of each kind are, and how they are suspended. */
+export const KINDS = {
+  PingSource: { group: 'sources.knative.dev', plural: 'pingsources', suspension: PING_SOURCE },
+  Trigger: { group: 'eventing.knative.dev', plural: 'triggers', suspension: TRIGGER },
+} as const;
+export type KindName = keyof typeof KINDS;
+export const suspensionOf = (kind: KindName): Kind => KINDS[kind].suspension;
+
 export type State =
   | { name: 'active'; setting: unknown }
-  | { name: 'suspended'; kept: string }
+  | { name: 'suspended'; kept: string; by: string | undefined }
   /** It never fires, but nothing says what it did before. */
   | { name: 'never' };
 
@@ -75,11 +85,12 @@ export function stateOf(kind: Kind, { metadata, spec }: Suspendable): State {
     return { name: 'active', setting: isSet || kind !== PING_SOURCE ? setting : DEFAULT_SCHEDULE };
   }
   const kept = metadata.annotations?.[kind.annotation];
-  return kept === undefined ? { name: 'never' } : { name: 'suspended', kept };
+  const by = metadata.annotations?.[PAUSED_BY];
+  return kept === undefined ? { name: 'never' } : { name: 'suspended', kept, by };
 }
 
 /** Idempotent. An object that was applied again since it was suspended is suspended again. */
-export function suspend(kind: Kind, object: Suspendable): Step {
+export function suspend(kind: Kind, object: Suspendable, by?: string): Step {
   const state = stateOf(kind, object);
   switch (state.name) {
     case 'suspended':
@@ -91,7 +102,7 @@ export function suspend(kind: Kind, object: Suspendable): Step {
       return { patch: undefined, said: 'never fires anyway, and no earlier setting of it is kept' };
     case 'active':
       return {
-        patch: patchOf(kind, object, kind.suspended, kind.keep(state.setting)),
+        patch: patchOf(kind, object, kind.suspended, kind.keep(state.setting), by),
         said: `suspended; its ${kind.show(state.setting)} is kept`,
       };
   }
@@ -130,11 +141,15 @@ function patchOf(
   { metadata }: Suspendable,
   setting: unknown,
   kept: string | null,
+  by?: string,
 ): object {
   return {
     metadata: {
       resourceVersion: metadata.resourceVersion,
-      annotations: { [kind.annotation]: kept },
+      annotations: {
+        [kind.annotation]: kept,
+        ...(kept === null || by !== undefined ? { [PAUSED_BY]: by ?? null } : {}),
+      },
     },
     spec: { [kind.field]: setting ?? null },
   };

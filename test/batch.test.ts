@@ -24,7 +24,7 @@ describe('a batch', () => {
     return rows.map((row) => String(row['key']));
   };
 
-  it('gives the rows of each statement', async () => {
+  it('a batch returns the rows of each statement', async () => {
     const answers = await session.batch([
       ['START TRANSACTION'],
       ['SELECT ? AS a UNION ALL SELECT ?', [1, 2]],
@@ -33,7 +33,7 @@ describe('a batch', () => {
     expect(answers).toEqual([[], [{ a: 1 }, { a: 2 }], [{ b: "it's; SELECT 3" }]]);
   });
 
-  it('that fails in the middle leaves nothing behind, and the session continues', async () => {
+  it('a batch that fails in the middle changes nothing, and the session continues', async () => {
     await session.query(...insert('there'));
     const failing = session.batch([['START TRANSACTION'], insert('before'), insert('there')]);
     await expect(failing).rejects.toThrow(DuplicateKeyError);
@@ -41,14 +41,14 @@ describe('a batch', () => {
     expect(await keys()).toEqual(['there']);
   });
 
-  it('continues in the server after a statement that failed, so that none of them may commit', async () => {
+  it('the server continues a batch after a failed statement, so no statement in it may commit', async () => {
     const failing = session.batch([insert('a'), insert('a'), insert('b')]);
     await expect(failing).rejects.toThrow(DuplicateKeyError);
     // It answers after what it is still busy with.
     await expect.poll(keys).toEqual(['a', 'b']);
   });
 
-  it('keeps the locks of the session, also when it fails', async () => {
+  it('a batch keeps the locks of the session, also when it fails', async () => {
     await session.batch([session.lock('ours'), ['SELECT 1']]);
     await expect(session.batch([['SELECT 1'], ['SELECT * FROM nothing']])).rejects.toThrow(
       'is not the schema it was',

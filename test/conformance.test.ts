@@ -24,10 +24,15 @@ const binaries = await findBd();
 const results: Conformance[] = [];
 
 // oxlint-disable-next-line vitest/expect-expect -- it only says that nothing could be tried
-it.runIf(binaries.length === 0)('has no bd to compare with', ({ skip }) => {
-  console.log('conformance: skipped, there is no bd on PATH (set BD to use one that is elsewhere)');
-  skip('there is no bd on PATH');
-});
+it.runIf(binaries.length === 0)(
+  'the conformance tests are skipped when there is no bd on PATH',
+  ({ skip }) => {
+    console.log(
+      'conformance: skipped, there is no bd on PATH (set BD to use one that is elsewhere)',
+    );
+    skip('there is no bd on PATH');
+  },
+);
 
 describe.each(binaries)('compared with bd $version', { timeout: 300_000 }, (binary: BdBinary) => {
   let theirs: Stage;
@@ -48,7 +53,7 @@ describe.each(binaries)('compared with bd $version', { timeout: 300_000 }, (bina
     }
   }, 60_000);
 
-  it.each(CASES)('writes what bd writes: $name', async (entry) => {
+  it.each(CASES)('a tick writes what bd writes: $name', async (entry) => {
     if (entry.needsLeases === true && !ours.scene.tracker.hasLeases) return;
     const ourSteps = await entry.ours(ours, ours.beads.get(entry.role) ?? '');
     const notesOf = (name: string) => ourSteps.find((step) => step.name === name)?.notes ?? [];
@@ -71,7 +76,7 @@ describe.each(binaries)('compared with bd $version', { timeout: 300_000 }, (bina
   });
 
   it.each(['export', 'ready --json', 'doctor --json', 'stale --json', 'blocked --json'])(
-    'bd %s says the same of both',
+    'bd %s gives the same output for its database and for ours',
     async (command) => {
       const [ofTheirs, ofOurs] = await Promise.all([said(theirs, command), said(ours, command)]);
       expect(ofOurs).toEqual(ofTheirs);
@@ -79,7 +84,7 @@ describe.each(binaries)('compared with bd $version', { timeout: 300_000 }, (bina
     },
   );
 
-  it('takes the beads that bd calls ready', async () => {
+  it('a dispatch tick takes the beads that bd calls ready', async () => {
     const names = await prepareWaiting(ours);
     const { byBd, byUs } = await readyByBothOf(ours, names);
     expect(byUs).toEqual(byBd);
@@ -87,7 +92,7 @@ describe.each(binaries)('compared with bd $version', { timeout: 300_000 }, (bina
     differences.set('which beads are ready', []);
   });
 
-  it('bd show says the same of each bead', async () => {
+  it('bd show prints the same for each bead in both databases', async () => {
     for (const role of theirs.beads.keys()) {
       const of = async (stage: Stage) => await said(stage, `show ${stage.beads.get(role)} --json`);
       expect(await of(ours), role).toEqual(await of(theirs));
@@ -95,7 +100,7 @@ describe.each(binaries)('compared with bd $version', { timeout: 300_000 }, (bina
     differences.set('bd show', []);
   });
 
-  it('bd history has seen the same states of each bead', async () => {
+  it('bd history shows the same states of each bead in both databases', async () => {
     for (const role of theirs.beads.keys()) {
       const [ofTheirs, ofOurs] = await Promise.all([statesOf(theirs, role), statesOf(ours, role)]);
       // bd makes a commit between the last failure and the block.

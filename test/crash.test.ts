@@ -109,7 +109,7 @@ describe('a function that is killed', () => {
     }
   }
 
-  it('while it dispatches leaves no bead stranded and none posted twice', async () => {
+  it('a dispatcher killed at any statement leaves no bead stranded and none posted twice', async () => {
     await scene.tracker.create('code-recorded', { assignee: 'agent' });
     const statements = await record('dispatch');
     await scene.tracker.remove('code-recorded');
@@ -123,7 +123,7 @@ describe('a function that is killed', () => {
     console.log(`dispatch: killed ${kills} times, at ${statements.length} statements`);
   }, 300_000);
 
-  it('around its calls to BeadBoard leaves no bead stranded and none posted twice', async () => {
+  it('a dispatcher killed during a call to BeadBoard leaves no bead stranded and none posted twice', async () => {
     const { board, tracker } = scene;
     const arms: Record<string, (kill: () => void) => void> = {
       'when it asks whether BeadBoard is busy': (kill) => {
@@ -153,7 +153,7 @@ describe('a function that is killed', () => {
     }
   });
 
-  it('while it gives a refused bead back does not post it again before its time', async () => {
+  it('a dispatcher killed while it gives a refused bead back does not post it again before its back-off ends', async () => {
     await scene.tracker.create('code-refused', { assignee: 'agent' });
     scene.board.onPost = () => ({ status: 500, json: { error: 'not configured' } });
     const statements = await record('dispatch');
@@ -179,7 +179,7 @@ describe('a function that is killed', () => {
     console.log(`refused: killed ${kills} times, at ${statements.length} statements`);
   }, 300_000);
 
-  it('while it reaps blocks each bead once', async () => {
+  it('a reaper killed at any statement blocks each bead once', async () => {
     const stale = async (id: string) => {
       await scene.tracker.create(id, { assignee: 'agent' });
       await scene.dispatch({ policy: DEFAULT_POLICY });
@@ -201,7 +201,7 @@ describe('a function that is killed', () => {
     console.log(`reap: killed ${kills} times, at ${statements.length} statements`);
   }, 300_000);
 
-  it('while it settles what another left leaves it settled', async () => {
+  it('a reaper killed while it recovers an orphan leaves it neither stranded nor posted twice', async () => {
     /** A bead whose dispatcher died after the claim and before the intent, so that it is free. */
     const orphan = async (id: string) => {
       await scene.tracker.create(id, { assignee: 'agent' });

@@ -30,7 +30,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     await scene.close();
   });
 
-  it('claims a bead, hands it to BeadBoard and notes both', async () => {
+  it('a tick claims a bead, dispatches it to BeadBoard and notes both', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
 
     expect(await scene.dispatch()).toMatchObject({ eligible: 1, dispatched: 1 });
@@ -58,7 +58,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     ]);
   });
 
-  it('takes the most urgent bead first, then the one that waits longest', async () => {
+  it('a tick takes the most urgent bead first, then the one that has waited longest', async () => {
     await scene.tracker.create('code-late', { assignee: 'agent', priority: 1 });
     await scene.tracker.create('code-old', { assignee: 'agent', priority: 1 });
     await scene.tracker.create('code-urgent', { assignee: 'agent', priority: 0 });
@@ -69,7 +69,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.board.posts).toEqual(['code-urgent', 'code-old', 'code-late']);
   });
 
-  it('takes only what is ready and meant for the agent, and says why not the rest', async () => {
+  it('a tick takes only ready beads assigned to the agent, and logs why it skips others', async () => {
     const { tracker } = scene;
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10);
     await tracker.create('code-ok', { assignee: 'agent' });
@@ -103,7 +103,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     }
   });
 
-  it('does nothing at all when nothing is ready', async () => {
+  it('a tick does nothing when no bead is ready', async () => {
     await scene.tracker.create('code-own', { assignee: 'person' });
     const before = await scene.tracker.log();
 
@@ -114,7 +114,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(await scene.tracker.log()).toEqual(before);
   });
 
-  it('leaves everything open while BeadBoard is busy', async () => {
+  it('a tick leaves every bead open while BeadBoard is busy', async () => {
     scene.board.capacity = 0;
     await scene.tracker.create('code-a1', { assignee: 'agent' });
 
@@ -125,7 +125,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events).toEqual([]);
   });
 
-  it('stops when BeadBoard becomes busy, and continues when it is free again', async () => {
+  it('a tick stops when BeadBoard becomes busy, and a later tick continues when it is free again', async () => {
     scene.board.capacity = 2;
     for (const id of ['code-1', 'code-2', 'code-3']) {
       await scene.tracker.create(id, { assignee: 'agent' });
@@ -139,7 +139,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.board.posts).toEqual(['code-1', 'code-2', 'code-3']);
   });
 
-  it('keeps to its bounds', async () => {
+  it('a tick takes no more beads than its limits allow', async () => {
     for (const id of ['code-1', 'code-2', 'code-3', 'code-4']) {
       await scene.tracker.create(id, { assignee: 'agent' });
     }
@@ -152,7 +152,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.board.posts).toHaveLength(3);
   });
 
-  it('gives a refused bead back with the answer, lets it rest, and continues with the next', async () => {
+  it('a tick gives a refused bead back with the answer and a back-off, and continues with the next', async () => {
     await scene.tracker.create('code-bad', { assignee: 'agent', priority: 0 });
     await scene.tracker.create('code-good', { assignee: 'agent' });
     scene.board.onPost = (id) =>
@@ -175,7 +175,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 2, httpStatus: 500 });
   });
 
-  it('blocks a bead after its last attempt, and starts again when a person reopens it', async () => {
+  it('a bead is blocked after its last attempt, and its attempts start again when a person reopens it', async () => {
     const policy = { ...DEFAULT_POLICY, retry: { ...DEFAULT_POLICY.retry, maxAttempts: 2 } };
     scene.board.onPost = () => ({ status: 400, json: { error: 'Bead code-a1 not found.' } });
     await scene.tracker.create('code-a1', { assignee: 'agent' });
@@ -205,7 +205,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 1 });
   });
 
-  it('keeps the claim when the answer is lost, and never asks again by itself', async () => {
+  it('a lost answer keeps the claim and is never posted again', async () => {
     scene.board.onPost = () => 'hangup';
     await scene.tracker.create('code-a1', { assignee: 'agent' });
 
@@ -219,7 +219,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.typesOf()).toEqual(['dispatch.claimed.v1', 'dispatch.unconfirmed.v1']);
   });
 
-  it('ends the tick after two misses in a row', async () => {
+  it('a tick ends after two dispatch failures in a row', async () => {
     scene.board.onPost = () => ({ status: 502, json: { error: 'Invalid token' } });
     for (const id of ['code-1', 'code-2', 'code-3']) {
       await scene.tracker.create(id, { assignee: 'agent' });
@@ -231,7 +231,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect((await scene.tracker.show('code-3')).status).toBe('open');
   });
 
-  it('claims nothing and fails when BeadBoard does not say whether it is busy', async () => {
+  it('a tick fails and claims nothing when BeadBoard does not say whether it is busy', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     for (const reply of ['hangup', { status: 500, text: '' }, { status: 200, json: {} }] as const) {
       scene.board.onStatus = () => reply;
@@ -240,7 +240,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
   });
 
-  it('does not undo what a person did while BeadBoard was asked', async () => {
+  it('a tick does not undo what a person did while BeadBoard was asked', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     scene.board.onPost = async () => {
       await scene.tracker.closeBead('code-a1', 'done by hand');
@@ -254,7 +254,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(bead.notes).toContain('dispatch failed HTTP 409: "Agent is busy"');
   });
 
-  it('leaves a bead to the person who took it over meanwhile', async () => {
+  it('a tick leaves a bead to the person who took it over during the POST', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     scene.board.onPost = async () => {
       await scene.tracker.update('code-a1', { status: 'in_progress', assignee: 'someone' });
@@ -269,7 +269,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ nextAttemptAt: null });
   });
 
-  it('does not claim what has changed since it was looked at, be it in the same second', async () => {
+  it('a tick does not claim a bead that changed after the snapshot, even in the same second', async () => {
     const changes = ["defer_until = '2099-01-01'", 'pinned = 1', "acceptance_criteria = ''"];
     if (generation >= 46) changes.push('is_blocked = 1');
     for (const [index, change] of changes.entries()) {
@@ -289,7 +289,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     }
   });
 
-  it('does not post what was reassigned in the same second as the claim', async () => {
+  it('a tick does not post a bead that was reassigned in the same second as the claim', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     await scene.use(async (beads) => {
       const [candidate] = (await beads.readSnapshot()).open;
@@ -307,7 +307,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     });
   });
 
-  it('does not count a lack of room as a failure of the bead', async () => {
+  it('a busy answer does not count as a failure of the bead', async () => {
     const policy = { ...DEFAULT_POLICY, retry: { ...DEFAULT_POLICY.retry, maxAttempts: 2 } };
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const answers = [
@@ -326,7 +326,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.sink.events.at(-1)?.data).toMatchObject({ attempt: 1 });
   });
 
-  it('opens the breaker when dispatches of many beads keep failing, then tries one', async () => {
+  it('the breaker opens when dispatches of many beads keep failing, then lets one bead through', async () => {
     const policy = {
       ...DEFAULT_POLICY,
       retry: { maxAttempts: 99, backOff: { baseMs: 1, maxMs: 1 } },
@@ -354,7 +354,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(await scene.dispatch({ policy })).toMatchObject({ eligible: 1, dispatched: 4 });
   });
 
-  it('leaves a bead whose metadata holds something else in the place of a claim', async () => {
+  it('a tick leaves a bead whose metadata has another value in place of the claim marker', async () => {
     for (const [id, metadata] of Object.entries({
       'code-array': '[]',
       'code-text': '"mine"',
@@ -368,7 +368,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     expect(scene.board.posts.toSorted()).toEqual(['code-null', 'code-without']);
   });
 
-  it('gives a bead back that it could not confirm, and counts that for nothing', async () => {
+  it('a claim that cannot be confirmed is withdrawn and counts for nothing', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const retry = { ...DEFAULT_POLICY.retry, maxAttempts: 1 };
     const policy = { ...DEFAULT_POLICY, retry };
@@ -388,7 +388,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     await expectAudited(scene);
   });
 
-  it('notes both jobs of a bead that a person reopens, and another tick claims, during its POST', async () => {
+  it('both jobs are noted when a person reopens a bead and another tick claims it during its POST', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     scene.board.onPost = async () => {
       scene.board.onPost = undefined;
@@ -411,7 +411,7 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
     await expectAudited(scene);
   });
 
-  it('carries one trace from the tick through BeadBoard to the events', async () => {
+  it('one trace runs from the tick through BeadBoard to the events', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
 
     await scene.dispatch();

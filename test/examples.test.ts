@@ -20,7 +20,7 @@ describe('the subscribers', () => {
     await scene.close();
   });
 
-  it('tell a person what needs them, and keep everything', async () => {
+  it('the notifier reports what needs a person, and the audit log keeps every event', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent', title: 'Über <b> & "c"' });
     await scene.dispatch();
     await scene.tracker.age('code-a1', 45);
@@ -45,7 +45,7 @@ describe('the subscribers', () => {
     expect(subscribers.broker.deadLetters).toEqual([]);
   });
 
-  it('take an event that comes again for the same one, also after a restart', async () => {
+  it('the subscribers accept a repeated event without a second effect, also after a restart', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     scene.board.onPost = () => 'hangup';
     await scene.dispatch();
@@ -75,7 +75,7 @@ describe('the subscribers', () => {
     expect(subscribers.ntfy.messages).toHaveLength(1);
   });
 
-  it('answer as a broker wants it: nothing in the body, 400 for what will never do', async () => {
+  it('the notifier answers with an empty body, and with 400 to an invalid event', async () => {
     const event = {
       specversion: '1.0',
       id: '1',
@@ -130,7 +130,7 @@ describe('the notifier', () => {
     return notify;
   };
 
-  it('speaks to Slack and its likes', async () => {
+  it('the notifier posts messages in the format of Slack', async () => {
     const slack = await start({ NOTIFY_FORMAT: 'slack' });
     await deliver(slack, event);
     expect(requests[0]?.path).toBe('/hook/s3cret');
@@ -139,7 +139,7 @@ describe('the notifier', () => {
     });
   });
 
-  it('speaks to any webhook, with a token', async () => {
+  it('the notifier posts JSON to any webhook with a bearer token', async () => {
     const plain = await start({ NOTIFY_TOKEN: 'hunter2' });
     await deliver(plain, event);
     expect(requests[0]?.headers.authorization).toBe('Bearer hunter2');
@@ -150,7 +150,7 @@ describe('the notifier', () => {
     });
   });
 
-  it('asks for another delivery when the webhook fails, and tells nobody its address', async () => {
+  it('the notifier asks for redelivery when the webhook fails, and logs neither its address nor its token', async () => {
     const failing = await start({ NOTIFY_TOKEN: 'hunter2' });
     reply = { status: 500 };
     expect(await deliver(failing, event)).toBe(503);
@@ -163,7 +163,7 @@ describe('the notifier', () => {
     expect(failing.output).not.toMatch(/s3cret|hunter2/);
   });
 
-  it('sends only what it is asked for, and the same failure of a tick once an hour', async () => {
+  it('the notifier sends only selected events, and the same tick failure at most once an hour', async () => {
     const chosen = await start({ NOTIFY_EVENTS: 'tick.failed.v1, dispatch.claimed.v1' });
     const failed = (id: string, code: string) => ({
       ...event,
@@ -186,19 +186,22 @@ describe('the notifier', () => {
       'NOTIFY_URL is set to something that is not shown; it takes an http or https address',
     ],
     [{ NOTIFY_EVENTS: 'all' }, 'NOTIFY_EVENTS is "all"; it takes a comma-separated list of'],
-  ])('ends at once with one line when a setting is bad: %j', async (settings, line) => {
-    await expect(start(settings)).rejects.toThrow(line);
-  });
+  ])(
+    'the notifier exits at once with one line when a setting is invalid: %j',
+    async (settings, line) => {
+      await expect(start(settings)).rejects.toThrow(line);
+    },
+  );
 });
 
 describe('the audit log', () => {
-  it('ends at once with one line when its file cannot be written', async () => {
+  it('the audit log exits at once with one line when its file cannot be written', async () => {
     await expect(
       FunctionProcess.start('audit-log', { AUDIT_LOG_FILE: '/no/such/folder/x' }),
     ).rejects.toThrow('AUDIT_LOG_FILE is "/no/such/folder/x"; it takes a file that can be written');
   });
 
-  it('goes to stdout without a file', async () => {
+  it('the audit log goes to stdout when no file is set', async () => {
     const toStdout = await FunctionProcess.start('audit-log', {});
     expect(await deliver(toStdout, { specversion: '1.0', id: '7', source: '/x', type: 'y' })).toBe(
       204,

@@ -39,7 +39,7 @@ describe('a database', () => {
   };
 
   it.each(['DOLT_COMMIT', 'UPDATE issues', 'START TRANSACTION'])(
-    'that loses the connection at the answer to every first %s is asked again, not doubled',
+    'a tick whose connection breaks at the answer to every first %s retries and changes nothing twice',
     async (word) => {
       const seen = new Set<string>();
       proxy.onHeld = () => proxy.breakConnections();
@@ -57,7 +57,7 @@ describe('a database', () => {
     },
   );
 
-  it('that drops idle connections during a long POST loses nothing', async () => {
+  it('a tick loses nothing when its idle connections are dropped during a long POST', async () => {
     scene.board.onPost = () => {
       proxy.breakConnections();
       return undefined;
@@ -66,7 +66,7 @@ describe('a database', () => {
     await expectDispatchedOnce();
   });
 
-  it('that is gone when the claim is read back gets the bead back, unposted', async () => {
+  it('a claim is withdrawn without a POST when the connection breaks while it is read back', async () => {
     proxy.onHeld = () => proxy.breakConnections();
     // The first is read to claim the bead.
     let reads = 0;
@@ -83,7 +83,7 @@ describe('a database', () => {
     expect(scene.board.posts).toEqual([]);
   });
 
-  it('that stalls at every write ends the tick, and does not hang it', async () => {
+  it('a tick ends with an error when the database stalls at every write', async () => {
     proxy.onStatement = (sql) => (sql.includes('UPDATE issues') ? 'hold-statement' : 'through');
 
     await expect(scene.dispatch({ database })).rejects.toMatchObject({
@@ -93,7 +93,7 @@ describe('a database', () => {
     expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
   });
 
-  it('that goes silent in the middle of a claim is given up, and asked again', async () => {
+  it('a tick reconnects and retries when the database goes silent in the middle of a claim', async () => {
     let isSilent = false;
     proxy.onStatement = (sql) => {
       if (isSilent || !sql.includes('UPDATE issues')) return 'through';
@@ -106,7 +106,7 @@ describe('a database', () => {
 });
 
 describe('a Dolt server', () => {
-  it('that restarts between the POST and the record loses nothing', async () => {
+  it('a Dolt restart between the POST and the record of the job loses nothing', async () => {
     const dolt = await DoltServer.start();
     try {
       await createDatabase(dolt.port, 'code', NEWEST);
@@ -144,7 +144,7 @@ describe('a BeadBoard', () => {
     'that hangs up': 'hangup',
   };
   it.each(Object.entries(cases))(
-    '%s is posted to once, and the claim is kept',
+    'a BeadBoard %s gets one POST, and the claim is kept',
     async (_, reply) => {
       const scene = await Scene.open();
       const board = await HttpStandIn.start(({ method }) =>
@@ -170,7 +170,7 @@ describe('a BeadBoard', () => {
 });
 
 describe('a function that is told to end', () => {
-  it('right after its answer does end', async () => {
+  it('a function that gets SIGTERM right after its answer exits', async () => {
     const scene = await Scene.open();
     try {
       // A signal that met the moment in which the tick ends was lost once in 25 times.
@@ -184,7 +184,7 @@ describe('a function that is told to end', () => {
     }
   });
 
-  it('finishes its tick first, takes no new bead, and then ends', async () => {
+  it('a function that gets SIGTERM finishes its tick, takes no new bead and exits', async () => {
     const scene = await Scene.open();
     try {
       for (const id of ['code-a1', 'code-b2'])

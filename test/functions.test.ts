@@ -35,7 +35,7 @@ describe('the built functions', () => {
     return started;
   }
 
-  it('dispatch, then reap what stalls, on a PingSource tick each', async () => {
+  it('a PingSource tick dispatches a bead, and another one blocks it when it stalls', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent', title: 'Look into it' });
     const dispatch = await start('dispatch');
     const reap = await start('reap');
@@ -52,7 +52,7 @@ describe('the built functions', () => {
     ]);
   });
 
-  it('send CloudEvents as the contract describes them', async () => {
+  it('a function sends CloudEvents that match the contract', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent', title: 'Look into it' });
     const dispatch = await start('dispatch', { K_CE_OVERRIDES: '{"extensions":{"team":"home"}}' });
     await dispatch.tick();
@@ -74,7 +74,7 @@ describe('the built functions', () => {
     expect(EVENT_DATA['dispatch.claimed.v1'].parse(claimed?.data)).toEqual(claimed?.data);
   });
 
-  it('take binary and structured CloudEvents, and nothing else', async () => {
+  it('a function accepts only binary and structured CloudEvents', async () => {
     const reap = await start('reap');
     const attributes = { id: '1', source: '/me', type: 'wake', specversion: '1.0' };
     const binary = Object.fromEntries(Object.entries(attributes).map(([k, v]) => [`ce-${k}`, v]));
@@ -101,7 +101,7 @@ describe('the built functions', () => {
     expect((await fetch(reap.url)).status).toBe(400);
   });
 
-  it('do nothing while paused', async () => {
+  it('a paused function does nothing', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const dispatch = await start('dispatch', { PAUSED: 'true' });
 
@@ -111,7 +111,7 @@ describe('the built functions', () => {
     expect(scene.board.statusCalls).toBe(0);
   });
 
-  it("read bd's metadata.json, and let bd's variables win over it", async () => {
+  it('a function reads the metadata.json of bd, and the environment variables of bd override it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'beads-dir-'));
     try {
       const file = {
@@ -141,7 +141,7 @@ describe('the built functions', () => {
     }
   });
 
-  it('end at once with one line when a setting is bad', async () => {
+  it('a function exits at once with one line when a setting is invalid', async () => {
     const cases = {
       PAUSED: ['maybe', 'PAUSED is "maybe"; it takes true or false'],
       MAX_ATTEMPTS: ['0', 'MAX_ATTEMPTS is "0"; it takes a whole number from 1 to 1000'],
@@ -153,7 +153,7 @@ describe('the built functions', () => {
     }
   });
 
-  it('put no prompt, no description and no answer into logs and events', async () => {
+  it('logs and events contain no prompt, no description and no answer', async () => {
     await scene.tracker.create('code-a1', {
       assignee: 'agent',
       description: 'canary-description',
@@ -182,7 +182,7 @@ describe('the built functions', () => {
     expect(dispatch.output).not.toContain('canary');
   });
 
-  it('log events that have no sink, and say so at the start', async () => {
+  it('a function without a sink logs its events, and says so at the start', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const dispatch = await start('dispatch', { K_SINK: '' });
     await dispatch.tick();
@@ -196,7 +196,7 @@ describe('the built functions', () => {
     ]);
   });
 
-  it('dispatch although the sink is down, keep the events and say so', async () => {
+  it('a function dispatches while the sink is down, keeps the events and logs the problem', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const dispatch = await start('dispatch', { K_SINK: 'http://127.0.0.1:1/' });
 
@@ -226,7 +226,7 @@ describe('the built functions', () => {
       ],
     };
     for (const [name, [replaced, code]] of Object.entries(cases)) {
-      it(`say so with 503, one line and an event: ${name}`, async () => {
+      it(`a tick that cannot read the database answers 503 with one log line and an event: ${name}`, async () => {
         for (const each of ['dispatch', 'reap'] as const) {
           const failing = await start(each, replaced);
           expect(await failing.tick(), each).toBe(503);
@@ -244,7 +244,7 @@ describe('the built functions', () => {
       });
     }
 
-    it('say so when BeadBoard is not there, and claim nothing', async () => {
+    it('a tick answers 503, sends an event and claims nothing when BeadBoard is unreachable', async () => {
       await scene.tracker.create('code-a1', { assignee: 'agent' });
       const failing = await start('dispatch', { BEADBOARD_URL: 'http://127.0.0.1:1' });
 
@@ -254,7 +254,7 @@ describe('the built functions', () => {
       expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
     });
 
-    it('refuse a schema that is newer than they know, and write nothing', async () => {
+    it('a tick refuses a schema that is newer than it knows, and writes nothing', async () => {
       await scene.tracker.create('code-a1', { assignee: 'agent' });
       await scene.tracker.sql('ALTER TABLE issues ADD COLUMN quorum bigint NOT NULL DEFAULT 0');
       await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'bd migrate')");
@@ -267,7 +267,7 @@ describe('the built functions', () => {
       expect(await scene.tracker.show('code-a1')).toMatchObject({ status: 'open', notes: '' });
     });
 
-    it('recover by themselves once the schema is there', async () => {
+    it('a function recovers without a restart once the schema is complete', async () => {
       await scene.tracker.create('code-a1', { assignee: 'agent' });
       const connection = await connectTo(scene.settings.port, scene.settings.database);
       await connection.query('RENAME TABLE labels TO labels_away');

@@ -23,7 +23,7 @@ describe.each<FunctionName>(['dispatch', 'reap'])('an idle tick of %s', (name) =
     await scene.close();
   });
 
-  it('finds its connection broken, and opens another', async () => {
+  it('an idle tick opens a new connection when its old one is broken', async () => {
     expect(await started.tick()).toBe(204);
     proxy.breakConnections();
     expect(await started.tick()).toBe(204);
@@ -32,7 +32,7 @@ describe.each<FunctionName>(['dispatch', 'reap'])('an idle tick of %s', (name) =
     expect(started.log.filter(({ level }) => level !== 'info')).toEqual([]);
   });
 
-  it('is one query in a warm process and three in a fresh one, and nothing else at all', async () => {
+  it('an idle tick costs one query in a warm process and three in a fresh one, and nothing else', async () => {
     const hash = async () => await scene.tracker.sql('SELECT dolt_hashof_db() AS hash');
     const before = await hash();
     expect(await started.tick()).toBe(204);

@@ -22,7 +22,7 @@ const ROOT = join(import.meta.dirname, '..');
 const USER = '65532';
 
 describe('the Containerfile', () => {
-  it('has every program that a manifest starts, and runs as a user that Kubernetes can check', async () => {
+  it('the image has every program that a manifest starts, and runs as a user that Kubernetes can verify', async () => {
     const built = (await readdir(join(ROOT, 'dist'))).filter((name) => name.endsWith('.cjs'));
     const manifests = OVERLAYS.map((overlay) => JSON.stringify(objectsIn(buildOverlay(overlay))));
     const started = [...manifests.join('\n').matchAll(/"args":\["([^"]+)"\]/g)];
@@ -85,21 +85,24 @@ describe.skipIf(!hasBubblewrap)('the built files on a read-only file system', ()
     await rm(join(folder, 'bake.ts'));
   }
 
-  it.each(['dispatch', 'reap'])('%s starts, serves a tick and ends when told to', async (name) => {
-    const port = String(await freePort());
-    await scene.tracker.create('code-a1', { assignee: 'agent' });
-    const started = await startIn(name, /URL: http/, { PORT: port });
-    const answer = await fetch(`http://127.0.0.1:${port}`, {
-      method: 'POST',
-      headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-type': 'wake', 'ce-source': '/test' },
-    });
-    expect(answer.status).toBe(204);
-    expect(scene.board.posts).toEqual(name === 'dispatch' ? ['code-a1'] : []);
-    expect(started.output).toMatch(new RegExp(`cache for .*${name}.cjs was accepted`));
-    await started.stop();
-  });
+  it.each(['dispatch', 'reap'])(
+    '%s on a read-only file system starts, serves a tick and exits when told to',
+    async (name) => {
+      const port = String(await freePort());
+      await scene.tracker.create('code-a1', { assignee: 'agent' });
+      const started = await startIn(name, /URL: http/, { PORT: port });
+      const answer = await fetch(`http://127.0.0.1:${port}`, {
+        method: 'POST',
+        headers: { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-type': 'wake', 'ce-source': '/test' },
+      });
+      expect(answer.status).toBe(204);
+      expect(scene.board.posts).toEqual(name === 'dispatch' ? ['code-a1'] : []);
+      expect(started.output).toMatch(new RegExp(`cache for .*${name}.cjs was accepted`));
+      await started.stop();
+    },
+  );
 
-  it('watch starts and wakes', async () => {
+  it('watch on a read-only file system starts and sends a wake-up', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const woken = new Promise<string>((resolve) => {
       scene.sink.onEvent = ({ type }) => {

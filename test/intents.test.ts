@@ -19,7 +19,7 @@ describe('intents to post', () => {
       )
     ).map(({ key }) => String(key).replace('beads-dispatch.intent.', ''));
 
-  it('of claims that have long ended are removed by the reaper, others stay', async () => {
+  it('the reaper removes the intents of claims that ended long ago and keeps the others', async () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     await scene.dispatch();
     await scene.tracker.create('code-held', {
@@ -42,7 +42,7 @@ describe('intents to post', () => {
     expect(await intents()).toEqual([`${OLD}2`, '7fffffff-ffff-7000-8000-000000000004']);
   });
 
-  it('are settled under the new id of a bead that bd renames during its POST', async () => {
+  it('a bead that bd renames during its POST gets its job noted and its intent removed under the new id', async () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     scene.board.onPost = async () => {
       await scene.tracker.sql('SET foreign_key_checks = 0');
@@ -56,7 +56,7 @@ describe('intents to post', () => {
     expect(await intents()).toEqual([]);
   });
 
-  it('leave no note on a bead that is closed during its POST', async () => {
+  it('a lost answer leaves no note on a bead that is closed during its POST', async () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     scene.board.onPost = async () => {
       await scene.tracker.closeBead('code-a', 'done');

@@ -27,7 +27,7 @@ describe('the job of a bead', () => {
     return scene.board.jobs.find(({ beadId }) => beadId === id)?.jobId ?? '';
   }
 
-  it('stays known when an agent quotes our notes, or somebody replaces them', async () => {
+  it('the job of a bead stays known when an agent quotes our notes or somebody replaces them', async () => {
     service.jobs.set(await dispatched('code-a'), 'running');
     service.jobs.set(await dispatched('code-b'), 'running');
     const quoted = 'I see:\nauto-dispatcher claimed at 2026-01-01T00:00:00Z\ndispatched: job=other';
@@ -37,7 +37,7 @@ describe('the job of a bead', () => {
     expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, skipped: 2 });
   });
 
-  it('that an agent noted stays known when a note quotes a claim within a line', async () => {
+  it('a job that an agent noted stays known when a note quotes a claim within a line', async () => {
     scene.board.onPost = () => 'hangup';
     await dispatched('code-a');
     await scene.tracker.note('code-a', 'claimed by agent 3f2a9c0d1e4b');
@@ -50,7 +50,7 @@ describe('the job of a bead', () => {
     expect(await scene.reap({ agentService })).toMatchObject({ blocked: 0, skipped: 1 });
   });
 
-  it('that still runs keeps a reopened bead from getting a second agent, and the next bead goes', async () => {
+  it('a running job keeps a reopened bead from getting a second agent, and the next bead is dispatched', async () => {
     const job = await dispatched('code-a');
     service.jobs.set(job, 'running');
     await scene.tracker.update('code-a', { status: 'open' });
@@ -63,7 +63,7 @@ describe('the job of a bead', () => {
     expect(scene.board.posts).toEqual(['code-a', 'code-b', 'code-a']);
   });
 
-  it('that could not be asked about is said so in the note', async () => {
+  it('the note of a block says that the agent service could not be asked about the job', async () => {
     const job = await dispatched('code-a');
     await scene.tracker.age('code-a', 45);
     await service.stop();
@@ -74,7 +74,7 @@ describe('the job of a bead', () => {
     service = await AgentServiceStandIn.start();
   });
 
-  it('cannot be asked about with a wrong token, which is a fault that is told when all is done', async () => {
+  it('a wrong agent service token fails the reap tick only after all its work is done', async () => {
     await dispatched('code-a');
     await scene.tracker.age('code-a', 45);
     const wrong = new AgentService(service.url, 'wrong', pino({ level: 'silent' }));
@@ -84,7 +84,7 @@ describe('the job of a bead', () => {
     expect((await scene.tracker.show('code-a')).status).toBe('blocked');
   });
 
-  it('is asked about side by side', async () => {
+  it('the reaper asks about all jobs concurrently', async () => {
     const jobs = await Promise.all(
       Array.from({ length: 8 }, async (_, n) => {
         await scene.tracker.retrying(

@@ -18,7 +18,7 @@ describe.each([49, 65] as const)('a bead of 10 MB on schema %i', (generation) =>
     await scene.close();
   });
 
-  it('is skipped with a reason, and stops no other bead', async () => {
+  it('a bead of 10 MB is skipped with a reason and stops no other bead', async () => {
     await scene.tracker.create('code-text', { assignee: 'agent', description: HUGE, priority: 0 });
     await scene.tracker.create('code-notes', { assignee: 'agent', notes: HUGE, priority: 0 });
     await scene.tracker.create('code-json', {
@@ -38,7 +38,7 @@ describe.each([49, 65] as const)('a bead of 10 MB on schema %i', (generation) =>
     ['description', { description: HUGE }],
     ['notes', { notes: HUGE }],
     ['metadata', { metadata: hugeMetadata }],
-  ])('in progress is blocked by the reaper, when its %s is large', async (_, fields) => {
+  ])('the reaper blocks a bead in progress whose %s is 10 MB', async (_, fields) => {
     await scene.tracker.create('code-a', {
       assignee: 'agent',
       status: 'in_progress',
@@ -54,7 +54,7 @@ describe.each([49, 65] as const)('a bead of 10 MB on schema %i', (generation) =>
     expect(events[0]?.new_value.length).toBeLessThan(200);
   });
 
-  it('that grew while BeadBoard was asked gets its job noted', async () => {
+  it('a bead that grew to 10 MB while BeadBoard was asked gets its job noted', async () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     scene.board.onPost = async (id) => {
       await scene.tracker.note(id, HUGE);
@@ -80,7 +80,7 @@ describe('a function with little memory', () => {
     await scene.close();
   });
 
-  it('goes through 500 beads with notes of 200 KB each', async () => {
+  it('a function with little memory completes a tick over 500 beads with notes of 200 KB each', async () => {
     await scene.tracker.sql(`
       INSERT INTO issues (id, title, description, design, acceptance_criteria, notes, assignee)
       WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 500)

@@ -54,17 +54,17 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
   const yaml = buildOverlay(overlay);
   const objects = objectsIn(yaml);
 
-  it('has the fields that Kubernetes and Knative know, and no others', () => {
+  it('an overlay has only fields that Kubernetes and Knative know', () => {
     expect(problemsIn(yaml)).toEqual([]);
   });
 
-  it('refers to nothing that is not there', () => {
+  it('an overlay refers only to objects that it contains', () => {
     for (const { kind, name } of objects.flatMap(({ spec }) => referencesIn(spec))) {
       expect(find(objects, kind, name), `${kind} ${name}`).toBeDefined();
     }
   });
 
-  it('locks every container down, and gives no pod a token', () => {
+  it('an overlay locks down every container and gives no pod a service account token', () => {
     const pods = objects.filter(({ kind }) => ['Service', 'ContainerSource'].includes(kind));
     expect(pods.length).toBeGreaterThanOrEqual(5);
     for (const { metadata, spec } of pods) {
@@ -87,7 +87,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
-  it('loses no event: what no subscriber takes ends in the dead letters, before the sender gives up', () => {
+  it('an event that a subscriber does not take is dead-lettered before the sender gives up', () => {
     const { delivery } = z
       .looseObject({
         delivery: z.looseObject({
@@ -117,7 +117,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
-  it('lets every pod talk to nobody but those that are named', () => {
+  it('an overlay lets each pod connect only to named destinations', () => {
     const pods = objects.flatMap(({ kind, metadata }) =>
       ['Service', 'ContainerSource'].includes(kind) ? [metadata.name] : [],
     );
@@ -142,7 +142,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
-  it('needs no feature of Knative Serving that is off in a stock installation', () => {
+  it('an overlay needs no Knative Serving feature that is off in a stock installation', () => {
     for (const { spec, metadata } of objects.filter(({ apiVersion }) =>
       apiVersion.startsWith('serving.'),
     )) {
@@ -151,14 +151,14 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
     }
   });
 
-  it('lists every event type, so that kn eventtype list shows them', () => {
+  it('an overlay lists every event type, so that kn eventtype list shows them', () => {
     const listed = objects
       .filter(({ kind }) => kind === 'EventType')
       .map(({ metadata }) => metadata.name);
     expect(listed.toSorted()).toEqual(EVENT_NAMES.map(typeOf).toSorted());
   });
 
-  it('sets every setting that has a default to it', () => {
+  it('the ConfigMap sets each setting that has a default to that default', () => {
     const { data } = z
       .looseObject({ data: z.record(z.string(), z.string()) })
       .parse(find(objects, 'ConfigMap', 'beads-settings'));
@@ -171,7 +171,7 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
 describe('the overlays', () => {
   const built = (overlay: string) => objectsIn(buildOverlay(overlay));
 
-  it('tick as their name says', () => {
+  it('each overlay has its documented schedules for dispatch and reap', () => {
     const schedules = Object.fromEntries(
       OVERLAYS.map((overlay) => {
         const objects = built(overlay);
@@ -196,7 +196,7 @@ describe('the overlays', () => {
     );
   });
 
-  it('warm: a pod outlives the time to its next tick', () => {
+  it('the overlay warm keeps a pod alive until its next tick', () => {
     const retention = (name: string) =>
       z
         .object({
@@ -211,7 +211,7 @@ describe('the overlays', () => {
     expect(retention('beads-reap')).toBe('12m');
   });
 
-  it('paused: keeps the schedule, whichever it was, where kn beads resume looks for it', async () => {
+  it('the overlay paused keeps any schedule where kn beads resume looks for it', async () => {
     const kept = (objects: readonly KubernetesObject[]) =>
       find(objects, 'PingSource', 'beads-dispatch').metadata.annotations;
     expect(kept(built('paused'))).toEqual({ 'kn-source-ping-suspend/schedule': '0 * * * *' });
@@ -223,7 +223,7 @@ describe('the overlays', () => {
     expect(kept(objectsIn(plain))).toEqual({ 'kn-source-ping-suspend/schedule': '*/2 * * * *' });
   });
 
-  it('audit-log-file: is a Deployment that never runs twice', async () => {
+  it('the component audit-log-file is a Deployment that never runs two pods', async () => {
     const yaml = await buildOwnOverlay({ resources: ['base'], components: ['audit-log-file'] });
     expect(problemsIn(yaml)).toEqual([]);
     expect(find(objectsIn(yaml), 'Deployment', 'beads-audit-log')['spec']).toMatchObject({
@@ -232,7 +232,7 @@ describe('the overlays', () => {
     });
   });
 
-  it('kafka: has a Kafka broker', () => {
+  it('the overlay kafka has a Kafka broker', () => {
     expect(find(built('kafka'), 'Broker', 'beads').metadata.annotations).toEqual({
       'eventing.knative.dev/broker.class': 'Kafka',
     });
@@ -245,7 +245,7 @@ describe('the overlays', () => {
     ['runAsNonRoot: true', 'runAsNonRoot: "yes"'],
     ['policyTypes:', 'policyType:'],
     ['  filters:', '  filter: {}\n  filtres:'],
-  ])('with a wrong field fail: %s as %s', (right, wrong) => {
+  ])('a manifest with a wrong field fails validation: %s as %s', (right, wrong) => {
     const yaml = buildOverlay('plain');
     expect(yaml).toContain(right);
     expect(problemsIn(yaml.replaceAll(right, wrong))).not.toEqual([]);

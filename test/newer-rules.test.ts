@@ -24,7 +24,7 @@ async function leases(): Promise<string[]> {
 }
 
 describe('a lease', () => {
-  it('is not granted by a claim, since nobody would renew it and bd reclaim would undo the claim', async () => {
+  it('a claim grants no lease, since nobody would renew it and bd reclaim would undo the claim', async () => {
     await dispatched('code-a');
     expect(await leases()).toEqual([]);
   });
@@ -33,7 +33,7 @@ describe('a lease', () => {
     ['that runs', 0, 'in_progress'],
     ['whose last heartbeat was within the threshold', 20, 'in_progress'],
     ['that ran out long ago', 45, 'blocked'],
-  ])('%s decides what the reaper does', async (_name, agoMinutes, status) => {
+  ])('a lease %s decides what the reaper does', async (_name, agoMinutes, status) => {
     await dispatched('code-a');
     await scene.tracker.age('code-a', 60);
     await scene.tracker.heartbeat('code-a', agoMinutes);
@@ -44,7 +44,7 @@ describe('a lease', () => {
     expect(await leases()).toEqual(status === 'blocked' ? [] : ['code-a']);
   });
 
-  it('that is renewed while the reaper judges keeps the bead', async () => {
+  it('a lease that is renewed while the reaper decides keeps the bead in progress', async () => {
     await dispatched('code-a');
     await scene.tracker.age('code-a', 60);
     await scene.tracker.heartbeat('code-a', 45);
@@ -62,7 +62,7 @@ describe('a lease', () => {
     expect(await leases()).toEqual(['code-a']);
   });
 
-  it('stays as long as the claim does, and ends with it', async () => {
+  it('a lease lasts as long as its claim and ends with it', async () => {
     scene.board.onPost = async (id) => {
       await scene.tracker.heartbeat(id);
       return id === 'code-no' ? { status: 500, json: { error: 'not configured' } } : undefined;
@@ -75,7 +75,7 @@ describe('a lease', () => {
 });
 
 describe("what a person's import goes by", () => {
-  it.each(GENERATIONS)('never goes back in time, on schema %i', async (generation) => {
+  it.each(GENERATIONS)('updated_at never goes back in time, on schema %i', async (generation) => {
     await scene.close();
     scene = await Scene.open(generation);
     await scene.tracker.create('code-a', { assignee: 'agent' });
@@ -92,20 +92,23 @@ describe("what a person's import goes by", () => {
 });
 
 describe('a bead that was pinned in the meantime', () => {
-  it.each(GENERATIONS)('loses the pin with its status, on schema %i', async (generation) => {
-    await scene.close();
-    scene = await Scene.open(generation);
-    await dispatched('code-a');
-    await scene.tracker.update('code-a', { pinned: 1 });
-    await scene.tracker.age('code-a', 45);
-    await scene.reap();
-    const [row] = await scene.tracker.sql('SELECT status, pinned FROM issues');
-    expect(row).toMatchObject({ status: 'blocked', pinned: 0 });
-  });
+  it.each(GENERATIONS)(
+    'a bead that was pinned in progress loses the pin when it is blocked, on schema %i',
+    async (generation) => {
+      await scene.close();
+      scene = await Scene.open(generation);
+      await dispatched('code-a');
+      await scene.tracker.update('code-a', { pinned: 1 });
+      await scene.tracker.age('code-a', 45);
+      await scene.reap();
+      const [row] = await scene.tracker.sql('SELECT status, pinned FROM issues');
+      expect(row).toMatchObject({ status: 'blocked', pinned: 0 });
+    },
+  );
 });
 
 describe('the cells of a version', () => {
-  it('are renewed by every write, at random', async () => {
+  it('every write sets the version cells of a bead to new random values', async () => {
     await scene.tracker.sql('ALTER TABLE issues ADD COLUMN revision bigint NOT NULL DEFAULT 0');
     await scene.tracker.sql('ALTER TABLE issues ADD COLUMN claim_fence bigint NOT NULL DEFAULT 0');
     await scene.tracker.sql("CALL DOLT_COMMIT('-am', 'bd migrate')");
@@ -139,12 +142,12 @@ describe('the cells of a version', () => {
 });
 
 describe("bd's journal", () => {
-  it('gets nothing while it is off', async () => {
+  it('the journal of bd gets nothing while it is off', async () => {
     await dispatched('code-a');
     expect(await journal()).toEqual([]);
   });
 
-  it('gets each write once it has rows, in order and as the bead then is', async () => {
+  it('the journal of bd gets each write once it has rows, in order and with the bead as it then is', async () => {
     await scene.tracker.sql(
       "INSERT INTO bd_events_journal (seq, ts, op, issue_id) VALUES (7, NOW(), 'create', 'code-x')",
     );
@@ -170,7 +173,7 @@ describe("bd's journal", () => {
     ['is behind its rows', 'UPDATE bd_events_seq SET next_seq = 3', 8],
     ['is lost', 'DELETE FROM bd_events_seq', 8],
     ['counts on after its rows were pruned', 'UPDATE bd_events_seq SET next_seq = 500', 501],
-  ])('gets each write when its counter %s', async (name, change, first) => {
+  ])('the journal of bd gets each write when its counter %s', async (name, change, first) => {
     await scene.tracker.sql(
       "INSERT INTO bd_events_journal (seq, ts, op, issue_id) VALUES (7, NOW(), 'create', 'code-x')",
     );

@@ -16,7 +16,7 @@ describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation)
   });
   afterEach(() => scene.close());
 
-  it('keeps what a sink does not take, through whatever it answers, and loses and doubles nothing', async () => {
+  it('the outbox keeps each event that the sink does not take, and none is lost or duplicated', async () => {
     const answers: Reply[] = [
       { status: 503 },
       { status: 400 },
@@ -54,7 +54,7 @@ describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation)
     ]);
   });
 
-  it('sends again, under the same id, what the sink took without saying so', async () => {
+  it('an event that the sink took without an answer is sent again under the same id', async () => {
     scene.sink.reply = 'hangup';
     scene.sink.takesAnyway = true;
     await scene.tracker.create('code-a1', { assignee: 'agent' });
@@ -67,7 +67,7 @@ describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation)
     await expectAudited(scene);
   });
 
-  it('lets a sink that is slow hold up no dispatch', async () => {
+  it('a slow sink holds up no dispatch', async () => {
     const all = Promise.withResolvers<void>();
     for (const id of ['code-a', 'code-b', 'code-c']) {
       await scene.tracker.create(id, { assignee: 'agent' });
@@ -84,7 +84,7 @@ describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation)
     await expectAudited(scene);
   });
 
-  it('sends each event once although ticks overlap', async () => {
+  it('overlapping ticks send each event once', async () => {
     for (let n = 0; n < 12; n += 1) {
       await scene.tracker.create(`code-${n}`, { assignee: 'agent' });
     }
@@ -94,7 +94,7 @@ describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation)
     expect(scene.sink.deliveries).toHaveLength(scene.sink.events.length);
   });
 
-  it('reads what is unsent together with the beads, and writes nothing when there is nothing', async () => {
+  it('a snapshot includes the unsent events, and a tick without work writes nothing', async () => {
     await scene.use(async (beads) => {
       expect((await beads.readSnapshot()).outbox).toMatchObject({
         unsentSince: undefined,
@@ -117,7 +117,7 @@ describe.each<Generation>([32, 49, 65])('the outbox, on schema %s', (generation)
     });
   });
 
-  it('keeps both events of a last attempt, in their order', async () => {
+  it('the outbox keeps both events of a last attempt in their order', async () => {
     scene.sink.reply = { status: 503 };
     scene.board.onPost = () => ({ status: 500, json: { error: 'no' } });
     await scene.tracker.create('code-a1', { assignee: 'agent' });
@@ -157,7 +157,7 @@ describe('a function that sends events', () => {
     'at the last event': { takesAnyway: true, dieAt: 'dispatch.dispatched.v1' },
   };
   for (const [moment, { takesAnyway, dieAt }] of Object.entries(moments)) {
-    it(`and is killed ${moment} leaves it for the next`, async () => {
+    it(`a function that is killed ${moment} leaves the event to the next tick`, async () => {
       await scene.tracker.create('code-a1', { assignee: 'agent' });
       const victim = await start();
       scene.sink.takesAnyway = takesAnyway;
@@ -180,7 +180,7 @@ describe('a function that sends events', () => {
     });
   }
 
-  it('is not held up by a sink that never answers, and sends with the next one', async () => {
+  it('a sink that never answers does not hold up a tick, and the next tick sends the events', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     scene.sink.reply = 'silence';
     const first = await start();
@@ -195,7 +195,7 @@ describe('a function that sends events', () => {
     await expectAudited(scene);
   });
 
-  it('delivers everything else behind forty events that the sink refuses, and those when it takes them', async () => {
+  it('a tick delivers all events behind forty that the sink refuses, and those once the sink takes them', async () => {
     const { tracker } = scene;
     for (let n = 0; n < 40; n += 1) await tracker.create(`bad-${n}`, { assignee: 'agent' });
     for (let n = 0; n < 10; n += 1)
@@ -228,7 +228,7 @@ describe('a function that sends events', () => {
     await expectAudited(scene, { isOrdered: false });
   });
 
-  it('drains a long backlog within a few ticks', async () => {
+  it('a long backlog of events is sent within a few ticks', async () => {
     const beads = 250;
     scene.sink.reply = { status: 503 };
     const { tracker } = scene;

@@ -43,7 +43,7 @@ describe('kn', () => {
   }
   const scheduleOf = (name: string) => api.get('PingSource', name).spec?.['schedule'];
 
-  it('source ping suspend and resume keep the schedule, and say what they did', async () => {
+  it('kn source ping suspend and resume keep the schedule and print what they did', async () => {
     expect(await kn('kn-source-ping-suspend', 'beads-dispatch')).toBe(
       "PingSource 'beads-dispatch' in namespace 'beads' suspended; its schedule */2 * * * * is kept.\n",
     );
@@ -61,7 +61,7 @@ describe('kn', () => {
     expect(api.patches).toHaveLength(2);
   });
 
-  it('source ping resume lets what was applied in between win', async () => {
+  it('kn source ping resume keeps a schedule that was applied while suspended', async () => {
     await kn('kn-source-ping-suspend', 'beads-dispatch');
     api.apply('PingSource', 'beads-dispatch', { spec: { schedule: '*/5 * * * *' } });
     expect(await kn('kn-source-ping-resume', 'beads-dispatch')).toContain('*/5 * * * * stays');
@@ -75,21 +75,21 @@ describe('kn', () => {
     expect(scheduleOf('beads-dispatch')).toBe('*/7 * * * *');
   });
 
-  it('source ping suspend keeps what a missing schedule means', async () => {
+  it('kn source ping suspend keeps the meaning of a missing schedule', async () => {
     api.apply('PingSource', 'every-minute', { spec: {} });
     await kn('kn-source-ping-suspend', 'every-minute');
     await kn('kn-source-ping-resume', 'every-minute');
     expect(scheduleOf('every-minute')).toBe('* * * * *');
   });
 
-  it('source ping resume says when there is nothing to go back to', async () => {
+  it('kn source ping resume says when there is no schedule to restore', async () => {
     api.apply('PingSource', 'never', { spec: { schedule: NEVER } });
     const { code, stdout } = await failing('kn-source-ping-resume', 'never');
     expect(code).toBe(1);
     expect(stdout).toContain('cannot be resumed');
   });
 
-  it('source ping suspend does not overwrite what somebody else changes at the same moment', async () => {
+  it('kn source ping suspend does not overwrite a concurrent change', async () => {
     api.onPatch = () => {
       api.onPatch = undefined;
       api.apply('PingSource', 'beads-dispatch', { spec: { schedule: '*/3 * * * *' } });
@@ -99,7 +99,7 @@ describe('kn', () => {
     expect(scheduleOf('beads-dispatch')).toBe('*/3 * * * *');
   });
 
-  it('beads pause stops dispatch, lets the reaper run, and says that manual dispatch continues', async () => {
+  it('kn beads pause stops dispatch, lets the reaper run and says that manual dispatch continues', async () => {
     const said = await kn('kn-beads', 'pause');
     expect(said).toContain("PingSource 'beads-dispatch' in namespace 'beads' suspended");
     expect(said).toContain('manual dispatch in BeadBoard continues');
@@ -113,7 +113,7 @@ describe('kn', () => {
     expect(scheduleOf('beads-dispatch')).toBe('*/2 * * * *');
   });
 
-  it('beads pause stops the wake-ups, too, and both functions with --all', async () => {
+  it('kn beads pause also stops the wake-ups, and stops both functions with --all', async () => {
     api.apply('Trigger', 'beads-wake-dispatch', { spec: { broker: 'beads', filters: FILTERS } });
     api.apply('Trigger', 'beads-wake-reap', { spec: { broker: 'beads' } });
     await kn('kn-beads', 'pause', '--all', '-n', 'beads');
@@ -141,7 +141,7 @@ describe('kn', () => {
     expect(await kn('kn-beads', 'status')).not.toContain('suspended');
   });
 
-  it('beads status and resume tell of the last guard', async () => {
+  it('kn beads status and resume say when PAUSED is set in the ConfigMap', async () => {
     api.apply('ConfigMap', 'beads-settings', { data: { PAUSED: 'true' } });
     expect(await kn('kn-beads', 'status')).toContain(
       'PAUSED is set in the ConfigMap beads-settings',
@@ -149,7 +149,7 @@ describe('kn', () => {
     expect(await kn('kn-beads', 'resume')).toContain('ticks come and do nothing');
   });
 
-  it('beads resume undoes the overlay paused', async () => {
+  it('kn beads resume undoes the overlay paused', async () => {
     const paused = objectsIn(buildOverlay('paused')).find(
       ({ kind, metadata }) => kind === 'PingSource' && metadata.name === 'beads-dispatch',
     );
@@ -190,12 +190,15 @@ describe('kn', () => {
     ],
     [{ status: 500, text: 'oh' }, 'HTTP 500'],
     ['hangup', 'cannot read PingSource beads-dispatch'],
-  ] as const)('says what the API says: %j', async (reply, line) => {
-    api.reply = reply;
-    const { stderr } = await failing('kn-beads', 'pause');
-    expect(stderr.trim().split('\n')).toHaveLength(1);
-    expect(stderr).toContain(line);
-  });
+  ] as const)(
+    'kn beads pause reports the error of the Kubernetes API in one line: %j',
+    async (reply, line) => {
+      api.reply = reply;
+      const { stderr } = await failing('kn-beads', 'pause');
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(stderr).toContain(line);
+    },
+  );
 });
 
 describe('kn beads hooks', () => {
@@ -223,7 +226,7 @@ describe('kn beads hooks', () => {
     await started;
   };
 
-  it('ask for a tick when a bead of the agent was written, and only then', async () => {
+  it('an installed hook asks for a tick only when a bead of the agent was written', async () => {
     await install();
     await install();
     await start('on_update', { id: 'code-a1', assignee: 'agent' });
@@ -236,7 +239,7 @@ describe('kn beads hooks', () => {
     });
   });
 
-  it('know another assignee when they are told', async () => {
+  it('an installed hook uses the assignee that --assignee names', async () => {
     await install('--assignee', 'robot');
     await start('on_update', { assignee: 'agent' });
     expect(requests).toEqual([]);
@@ -244,14 +247,14 @@ describe('kn beads hooks', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('never hold bd up: a sink that is away is no failure', async () => {
+  it('an installed hook does not fail when the sink is unreachable', async () => {
     await install();
     await sink.stop();
     await expect(start('on_update', { assignee: 'agent' })).resolves.toBeUndefined();
     sink = await HttpStandIn.start(() => ({ status: 202 }));
   });
 
-  it('do not replace what somebody else wrote, unless told to', async () => {
+  it('kn beads hooks replaces a hook that somebody else wrote only with --force', async () => {
     await mkdir(join(folder, 'hooks'));
     const theirs = join(folder, 'hooks/on_update');
     await writeFile(theirs, '#!/bin/sh\necho theirs\n');

@@ -20,10 +20,13 @@ const doctorsReport = z.object({
 
 const binaries = await findBd();
 // oxlint-disable-next-line vitest/expect-expect -- it only says that nothing could be tried
-it.runIf(binaries.length === 0)('has no bd to try', ({ skip }) => {
-  console.log('real bd: skipped, there is no bd on PATH (set BD to use one that is elsewhere)');
-  skip('there is no bd on PATH');
-});
+it.runIf(binaries.length === 0)(
+  'the tests with a real bd are skipped when there is no bd on PATH',
+  ({ skip }) => {
+    console.log('real bd: skipped, there is no bd on PATH (set BD to use one that is elsewhere)');
+    skip('there is no bd on PATH');
+  },
+);
 
 describe.each(binaries)('with bd $version', (binary: BdBinary) => {
   let workspace: BdWorkspace;
@@ -40,7 +43,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
 
   const accept = ['--acceptance', 'It works.'];
 
-  it('dispatches what is ready, best first, and leaves the rest as it was', async () => {
+  it('a tick dispatches ready beads, best first, and leaves the others as they were', async () => {
     const low = await workspace.create('Low', '-p', '3', ...accept);
     const high = await workspace.create('High & <mighty>', '-p', '0', '-l', 'infra,web', ...accept);
     const blank = await workspace.create('Blank', '-p', '0');
@@ -52,7 +55,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
     scene.board.capacity = 1;
     const untouched = await Promise.all([blank, other, waits].map((id) => workspace.show(id)));
 
-    expect(await scene.dispatch()).toMatchObject({ eligible: 2, skipped: 2, dispatched: 1 });
+    expect(await scene.dispatch()).toMatchObject({ eligible: 2, skipped: 3, dispatched: 1 });
     expect(await scene.dispatch()).toMatchObject({ eligible: 1, dispatched: 0 });
 
     expect(scene.board.posts).toEqual([high]);
@@ -80,7 +83,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
     ]);
   });
 
-  it('encodes a bead as bd does', async () => {
+  it('a bead is encoded in JSON as bd encodes it', async () => {
     const id = await workspace.create(
       'Quote " \\ <tag> & \u2028 \u00e9 \u{1f600}',
       '-d',
@@ -98,7 +101,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
     expect(issueJson(row ?? {}, [])).toBe(event?.['old_value']);
   });
 
-  it('has events wait in a place that bd neither exports nor complains of', async () => {
+  it('unsent events are stored where bd neither exports them nor complains about them', async () => {
     scene.board.capacity = 10;
     await scene.dispatch();
     const before = { exported: await workspace.bd('export'), complaints: await complaints() };
@@ -114,7 +117,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
     scene.sink.reply = { status: 202 };
   });
 
-  it('is not undone by the import of what a person exported just before', async () => {
+  it('a dispatch is not undone by the import of an export that was made just before', async () => {
     const id = await workspace.create('Exported', ...accept);
     await workspace.bd('assign', id, 'agent');
     const file = join(workspace.folder, 'export.jsonl');
@@ -137,7 +140,7 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
       .map(({ name, message }) => `${name}: ${message}`);
   }
 
-  it('leaves a database that bd finds in order', async () => {
+  it('bd can read and close a bead after our ticks', async () => {
     const id = scene.board.posts[0] ?? '';
     expect(await workspace.bd('history', id)).toContain('beads');
     await workspace.bd('ready', '--json');
@@ -148,29 +151,33 @@ describe.each(binaries)('with bd $version', (binary: BdBinary) => {
 });
 
 describe.runIf(binaries.length > 1)('upgraded through all of them', () => {
-  it('is dispatched and reaped by one process all the way', { timeout: 180_000 }, async () => {
-    const [first, ...newer] = binaries;
-    if (first === undefined) return;
-    const database = `bd_${randomBytes(5).toString('hex')}`;
-    let workspace = await BdWorkspace.init(first, sharedDoltPort(), database);
-    const scene = await Scene.around(database);
-    scene.board.capacity = 100;
-    try {
-      const seen: string[] = [];
-      for (const binary of [undefined, ...newer]) {
-        if (binary !== undefined) workspace = await workspace.upgrade(binary);
-        const id = await workspace.create('A bead', '--acceptance', 'It works.', '-a', 'agent');
-        expect(await scene.dispatch()).toMatchObject({ dispatched: 1, errors: 0 });
-        await scene.tracker.age(id, 45);
-        expect(await scene.reap()).toMatchObject({ blocked: 1, errors: 0 });
-        expect(await workspace.show(id)).toMatchObject({ status: 'blocked' });
-        const [row] = await scene.tracker.sql('SELECT MAX(version) AS v FROM schema_migrations');
-        seen.push(String(row?.['v']));
+  it(
+    'one process dispatches and reaps through all upgrades of bd',
+    { timeout: 180_000 },
+    async () => {
+      const [first, ...newer] = binaries;
+      if (first === undefined) return;
+      const database = `bd_${randomBytes(5).toString('hex')}`;
+      let workspace = await BdWorkspace.init(first, sharedDoltPort(), database);
+      const scene = await Scene.around(database);
+      scene.board.capacity = 100;
+      try {
+        const seen: string[] = [];
+        for (const binary of [undefined, ...newer]) {
+          if (binary !== undefined) workspace = await workspace.upgrade(binary);
+          const id = await workspace.create('A bead', '--acceptance', 'It works.', '-a', 'agent');
+          expect(await scene.dispatch()).toMatchObject({ dispatched: 1, errors: 0 });
+          await scene.tracker.age(id, 45);
+          expect(await scene.reap()).toMatchObject({ blocked: 1, errors: 0 });
+          expect(await workspace.show(id)).toMatchObject({ status: 'blocked' });
+          const [row] = await scene.tracker.sql('SELECT MAX(version) AS v FROM schema_migrations');
+          seen.push(String(row?.['v']));
+        }
+        console.log(`upgraded through migrations ${seen.join(', ')}`);
+      } finally {
+        await scene.close();
+        await workspace.remove();
       }
-      console.log(`upgraded through migrations ${seen.join(', ')}`);
-    } finally {
-      await scene.close();
-      await workspace.remove();
-    }
-  });
+    },
+  );
 });

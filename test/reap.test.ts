@@ -26,7 +26,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     return scene.board.jobs.at(-1)?.jobId ?? '';
   }
 
-  it('blocks what shows no progress, with a note', async () => {
+  it('a reap tick blocks a bead without progress and adds a note', async () => {
     await dispatchedAgo('code-stale', 45);
     await dispatchedAgo('code-fresh', 29);
     await dispatchedAgo('code-edge', 30);
@@ -51,14 +51,14 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     });
   });
 
-  it('counts a note of the agent as progress', async () => {
+  it('a note of the agent counts as progress', async () => {
     await dispatchedAgo('code-a1', 45);
     await scene.tracker.note('code-a1', 'half way there', 'beads-task-runner');
 
     expect(await scene.reap()).toMatchObject({ blocked: 0 });
   });
 
-  it('yields to whatever changed the bead since it looked', async () => {
+  it('the reaper does not block a bead that changed after its snapshot', async () => {
     await dispatchedAgo('code-a1', 45);
     await scene.use(async (beads) => {
       const [bead] = (await beads.readSnapshot()).inProgress;
@@ -77,7 +77,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     expect((await scene.tracker.show('code-a1')).status).toBe('in_progress');
   });
 
-  it('asks the agent service first, and leaves a job that runs alone', async () => {
+  it('the reaper asks the agent service first and leaves a bead with a running job alone', async () => {
     const service = await AgentServiceStandIn.start();
     try {
       const log = pino({ level: 'silent' });
@@ -103,7 +103,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     }
   });
 
-  it('does not wait half an hour for a job that is known to be gone', async () => {
+  it('the reaper does not wait half an hour for a job that is known to be gone', async () => {
     const service = await AgentServiceStandIn.start();
     try {
       const agentService = new AgentService(service.url, service.token, pino({ level: 'silent' }));
@@ -123,7 +123,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     }
   });
 
-  it("believes BeadBoard's job before what the agent noted", async () => {
+  it('the reaper trusts the job id of BeadBoard over the one that the agent noted', async () => {
     const service = await AgentServiceStandIn.start();
     try {
       const agentService = new AgentService(service.url, service.token, pino({ level: 'silent' }));
@@ -138,7 +138,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     }
   });
 
-  it('takes the word of the agent when the answer of BeadBoard was lost, but not its absence', async () => {
+  it('a job id that only the agent noted counts while it runs, and its absence does not block a bead early', async () => {
     const service = await AgentServiceStandIn.start();
     try {
       const agentService = new AgentService(service.url, service.token, pino({ level: 'silent' }));
@@ -157,7 +157,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     }
   });
 
-  it('claims nothing while a configured agent service does not answer', async () => {
+  it('a dispatch tick claims nothing while a configured agent service does not answer', async () => {
     await scene.tracker.create('code-a1', { assignee: 'agent' });
     const agentService = new AgentService(
       'http://127.0.0.1:1',
@@ -169,7 +169,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     expect((await scene.tracker.show('code-a1')).notes).toBe('');
   });
 
-  it('goes by age when the agent service does not answer', async () => {
+  it('the reaper decides by age when the agent service does not answer', async () => {
     await dispatchedAgo('code-a1', 45);
     const agentService = new AgentService(
       'http://127.0.0.1:1',
@@ -180,7 +180,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     expect(await scene.reap({ agentService })).toMatchObject({ blocked: 1 });
   });
 
-  it('yields to a reassignment in the very same second', async () => {
+  it('the reaper yields to a reassignment in the same second', async () => {
     await dispatchedAgo('code-a1', 45);
     const rounds = Array.from({ length: 10 }, (_, index) => `person-${index}`);
     for (const person of rounds) {
@@ -220,7 +220,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
     await expectAudited(scene);
   });
 
-  it('two reapers block a bead once', async () => {
+  it('five concurrent reapers block a bead once', async () => {
     await dispatchedAgo('code-a1', 45);
 
     const counts = await Promise.all(Array.from({ length: 5 }, () => scene.reap()));

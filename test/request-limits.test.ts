@@ -30,7 +30,7 @@ describe.each(['dispatch', 'notify', 'audit-log'] as const)('%s', (name) => {
     await scene.close();
   });
 
-  it('refuses a small body that inflates to 300 MB, unread', async () => {
+  it('the server refuses a small body that inflates to 300 MB without reading it', async () => {
     const bomb = gzipSync(Buffer.alloc(300_000_000));
     expect(bomb.length).toBeLessThan(300_000);
     const { status } = await fetch(program.url, {
@@ -41,13 +41,13 @@ describe.each(['dispatch', 'notify', 'audit-log'] as const)('%s', (name) => {
     expect(status).toBe(415);
   });
 
-  it('refuses a body of more than 64 KiB by its length', async () => {
+  it('the server refuses a body of more than 64 KiB by its length', async () => {
     const answer = await program.send(TICK, 'x'.repeat(65_537));
     expect(answer.status).toBe(413);
     expect((await program.send(TICK, `"${'x'.repeat(65_000)}"`)).status).toBeLessThan(300);
   });
 
-  it('stops reading a body of no stated length after 64 KiB', async () => {
+  it('the server stops reading a body of unknown length after 64 KiB', async () => {
     const { port } = new URL(program.url);
     const socket = connect(Number(port), '127.0.0.1');
     const seen = { answer: '' };
@@ -72,7 +72,7 @@ describe.each(['dispatch', 'notify', 'audit-log'] as const)('%s', (name) => {
     expect((await program.send(TICK)).status, 'it is still there').toBeLessThan(500);
   });
 
-  it('prints one JSON line for each entry, and of no body more than a quotation', async () => {
+  it('the server prints one JSON line for each entry and no more than a quotation of a body', async () => {
     const secret = 'this is in the body';
     expect((await program.send(STRUCTURED, `{"id": ${secret}`)).status).toBe(400);
     const type = 'long.'.repeat(10_000);

@@ -35,7 +35,7 @@ describe('a user with only the rights of docs/grants.sql', () => {
     ["CALL DOLT_CHECKOUT('-b', 'x')"],
     ['CALL DOLT_GC()'],
     ["CREATE USER 'x'@'%'"],
-  ])('cannot: %s', async (statement) => {
+  ])('a user with only the rights of docs/grants.sql cannot run: %s', async (statement) => {
     const session = await Connection.open(scene.settings);
     try {
       await expect(session.query(statement)).rejects.toMatchObject({
@@ -48,7 +48,7 @@ describe('a user with only the rights of docs/grants.sql', () => {
 });
 
 describe('docs/grants.sql', () => {
-  it('changes nothing for a database that is not there, and holds no password', async () => {
+  it('docs/grants.sql creates no user for a database that does not exist', async () => {
     const port = sharedDoltPort();
     await expect(makeUser(port, 'not_there')).rejects.toThrow(/database not found/);
     const root = await connectTo(port);
@@ -57,7 +57,7 @@ describe('docs/grants.sql', () => {
     expect(users).toEqual([]);
   });
 
-  it('may be run again, for a user that is there', async () => {
+  it('docs/grants.sql can be run again for an existing user', async () => {
     const scene = await Scene.open();
     expect(await makeUser(scene.settings.port, scene.settings.database)).toMatchObject({
       user: scene.settings.user,

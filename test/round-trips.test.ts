@@ -50,39 +50,42 @@ const nameOf = (sql: string) => NAMES.find(([pattern]) => pattern.test(sql.trim(
 const namesIn = (packet: string) => packet.split(/;\n/).map(nameOf).join(', ');
 
 describe('a dispatched bead', () => {
-  it.each([32, 65] as const)('takes these round trips, on schema %i', async (generation) => {
-    scene = await Scene.open(generation);
-    proxy = await DatabaseProxy.start(scene.settings.port);
-    const database = new BeadsDatabase({ ...scene.settings, port: proxy.port }, 'agent');
-    await scene.dispatch({ database });
-    await scene.tracker.create('code-a', { assignee: 'agent' });
-    proxy.statements.length = 0;
+  it.each([32, 65] as const)(
+    'a dispatch of one bead takes exactly these round trips, on schema %i',
+    async (generation) => {
+      scene = await Scene.open(generation);
+      proxy = await DatabaseProxy.start(scene.settings.port);
+      const database = new BeadsDatabase({ ...scene.settings, port: proxy.port }, 'agent');
+      await scene.dispatch({ database });
+      await scene.tracker.create('code-a', { assignee: 'agent' });
+      proxy.statements.length = 0;
 
-    expect(await scene.dispatch({ database })).toMatchObject({ dispatched: 1 });
+      expect(await scene.dispatch({ database })).toMatchObject({ dispatched: 1 });
 
-    const view = generation === 32 ? ', ready view' : '';
-    const lease = generation === 32 ? '' : ', lease';
-    const read = `begin, labels, read, outbox, journal, versions${lease}`;
-    expect(proxy.statements.map(namesIn).filter((names) => !names.includes('relay'))).toEqual([
-      // Only in a warm process: has anything changed since the last look?
-      'unchanged?',
-      // What is there, and why it should wait: two round trips for any number of beads.
-      'begin, tick, beads, end',
-      `deferred parents, misses of all beads${view}`,
-      // The snapshot that is decided on. Nothing else can be asked before the decision is known.
-      `lock that tells of a live claimer, ${read}`,
-      // Apart from the commit, because Dolt continues after a statement that failed.
-      'id stays, bead, checks on, event row, outbox, add',
-      'commit in Dolt',
-      // Not with the one before: it would keep what a failed Dolt commit leaves behind.
-      'end',
-      // On record before the POST, so that a crash leaves no doubt; and only then read back.
-      'intent',
-      'read',
-      read,
-      'id stays, bead, checks on, event row, outbox, intent done, add',
-      'commit in Dolt',
-      'end',
-    ]);
-  });
+      const view = generation === 32 ? ', ready view' : '';
+      const lease = generation === 32 ? '' : ', lease';
+      const read = `begin, labels, read, outbox, journal, versions${lease}`;
+      expect(proxy.statements.map(namesIn).filter((names) => !names.includes('relay'))).toEqual([
+        // Only in a warm process: has anything changed since the last look?
+        'unchanged?',
+        // What is there, and why it should wait: two round trips for any number of beads.
+        'begin, tick, beads, end',
+        `deferred parents, misses of all beads${view}`,
+        // The snapshot that is decided on. Nothing else can be asked before the decision is known.
+        `lock that tells of a live claimer, ${read}`,
+        // Apart from the commit, because Dolt continues after a statement that failed.
+        'id stays, bead, checks on, event row, outbox, add',
+        'commit in Dolt',
+        // Not with the one before: it would keep what a failed Dolt commit leaves behind.
+        'end',
+        // On record before the POST, so that a crash leaves no doubt; and only then read back.
+        'intent',
+        'read',
+        read,
+        'id stays, bead, checks on, event row, outbox, intent done, add',
+        'commit in Dolt',
+        'end',
+      ]);
+    },
+  );
 });

@@ -35,12 +35,15 @@ describe("bd's schema", () => {
     71: { hasLeases: true, hasVersions: true, hasEventsInHistory: false, hasClaimFence: false },
   };
 
-  it.each(GENERATIONS)('of migration %i is known by what it offers', async (generation) => {
-    scene = await Scene.open(generation);
-    expect(await offered()).toMatchObject({ migration: generation, ...expected[generation] });
-  });
+  it.each(GENERATIONS)(
+    'a schema of migration %i is recognised by what it offers',
+    async (generation) => {
+      scene = await Scene.open(generation);
+      expect(await offered()).toMatchObject({ migration: generation, ...expected[generation] });
+    },
+  );
 
-  it('is asked for in one query, once a process', async () => {
+  it('a process reads the schema once, in one query', async () => {
     scene = await Scene.open();
     const proxy = await DatabaseProxy.start(scene.settings.port);
     const session = await Connection.open({ ...scene.settings, port: proxy.port });
@@ -72,7 +75,7 @@ describe('a database that cannot be written safely is refused without a write', 
       'ALTER TABLE events ADD COLUMN signature varchar(8) NOT NULL',
       'does not know: events.signature (needs a value in rows that are added)',
     ],
-  ])('after %s', async (change, words) => {
+  ])('a database is refused without a write after %s', async (change, words) => {
     scene = await Scene.open();
     await scene.tracker.create('code-a', { assignee: 'agent' });
     await scene.tracker.sql(change);
@@ -86,7 +89,7 @@ describe('a database that cannot be written safely is refused without a write', 
     expect(scene.board.posts).toEqual([]);
   });
 
-  it('once bd keeps versions of its own there', async () => {
+  it('a database is refused without a write once bd keeps versions of its own in it', async () => {
     scene = await Scene.open(71);
     await scene.tracker.create('code-a', { assignee: 'agent' });
     await scene.tracker.sql(
@@ -100,7 +103,7 @@ describe('a database that cannot be written safely is refused without a write', 
     expect(scene.board.posts).toEqual([]);
   });
 
-  it('when it is empty', async () => {
+  it('an empty database is refused with a hint to check its name', async () => {
     scene = await Scene.open();
     const before = (await scene.tracker.sql('SHOW TABLES')).map((row) =>
       String(Object.values(row)[0]),
@@ -131,14 +134,17 @@ describe('a column that is not known', () => {
     ['ALTER TABLE issues ADD COLUMN quorum int', 'issues.quorum'],
     ["ALTER TABLE events ADD COLUMN signature varchar(8) NOT NULL DEFAULT ''", 'events.signature'],
     ['ALTER TABLE leases ADD COLUMN epoch int NOT NULL DEFAULT 0', 'leases.epoch'],
-  ])('and cannot hurt is warned about, and beads are dispatched: %s', async (change, name) => {
-    scene = await Scene.open();
-    await scene.tracker.create('code-a', { assignee: 'agent' });
-    await scene.tracker.sql(change);
-    await scene.tracker.sql("CALL DOLT_COMMIT('-A', '--allow-empty', '-m', 'bd migrates')");
-    expect((await offered()).unknownColumns).toEqual([name]);
-    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, errors: 0 });
-  });
+  ])(
+    'an unknown but harmless column is reported, and beads are dispatched: %s',
+    async (change, name) => {
+      scene = await Scene.open();
+      await scene.tracker.create('code-a', { assignee: 'agent' });
+      await scene.tracker.sql(change);
+      await scene.tracker.sql("CALL DOLT_COMMIT('-A', '--allow-empty', '-m', 'bd migrates')");
+      expect((await offered()).unknownColumns).toEqual([name]);
+      expect(await scene.dispatch()).toMatchObject({ dispatched: 1, errors: 0 });
+    },
+  );
 });
 
 describe('a database that is migrated', () => {
@@ -165,31 +171,34 @@ describe('a database that is migrated', () => {
     await scene.tracker.readColumns();
   }
 
-  it.each(entries)('%s between two ticks is used at once', async (name, statements) => {
-    scene = await Scene.open(name.startsWith('from 32') ? 32 : 49);
-    scene.board.capacity = 1;
-    for (const id of ['code-a', 'code-b']) await scene.tracker.create(id, { assignee: 'agent' });
-    await scene.dispatch();
-    await scene.tracker.age('code-a', 45);
-    await scene.tracker.create('code-c', { assignee: 'agent', priority: 0 });
-    await migrate(statements);
-    await scene.tracker.sql("UPDATE issues SET is_blocked = 1 WHERE id = 'code-c'");
-    await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'blocked')");
-    scene.board.capacity = 3;
+  it.each(entries)(
+    'a migration %s between two ticks takes effect in the next tick',
+    async (name, statements) => {
+      scene = await Scene.open(name.startsWith('from 32') ? 32 : 49);
+      scene.board.capacity = 1;
+      for (const id of ['code-a', 'code-b']) await scene.tracker.create(id, { assignee: 'agent' });
+      await scene.dispatch();
+      await scene.tracker.age('code-a', 45);
+      await scene.tracker.create('code-c', { assignee: 'agent', priority: 0 });
+      await migrate(statements);
+      await scene.tracker.sql("UPDATE issues SET is_blocked = 1 WHERE id = 'code-c'");
+      await scene.tracker.sql("CALL DOLT_COMMIT('-Am', 'blocked')");
+      scene.board.capacity = 3;
 
-    expect(await scene.dispatch()).toMatchObject({ dispatched: 1, skipped: 1, errors: 0 });
-    expect((await scene.tracker.show('code-c')).status).toBe('open');
-    expect(await scene.reap()).toMatchObject({ blocked: 1, errors: 0 });
+      expect(await scene.dispatch()).toMatchObject({ dispatched: 1, skipped: 1, errors: 0 });
+      expect((await scene.tracker.show('code-c')).status).toBe('open');
+      expect(await scene.reap()).toMatchObject({ blocked: 1, errors: 0 });
 
-    if (!name.endsWith('65')) return;
-    const renewed = await scene.tracker.sql(
-      'SELECT id FROM issues WHERE row_lock <> 0 ORDER BY id',
-    );
-    expect(renewed.map(({ id }) => String(id))).toEqual(['code-a', 'code-b']);
-  });
+      if (!name.endsWith('65')) return;
+      const renewed = await scene.tracker.sql(
+        'SELECT id FROM issues WHERE row_lock <> 0 ORDER BY id',
+      );
+      expect(renewed.map(({ id }) => String(id))).toEqual(['code-a', 'code-b']);
+    },
+  );
 
   it.each(entries)(
-    '%s while BeadBoard starts a job still gets the job noted',
+    'a job is noted when a migration %s runs while BeadBoard starts it',
     async (name, statements) => {
       scene = await Scene.open(name.startsWith('from 32') ? 32 : 49);
       await scene.tracker.create('code-a', { assignee: 'agent' });
@@ -204,7 +213,7 @@ describe('a database that is migrated', () => {
     },
   );
 
-  it('out of history only is noticed, too: a lease that came with it is heeded', async () => {
+  it('a migration of ignored tables only is noticed, and a lease that came with it is respected', async () => {
     scene = await Scene.open(53);
     await scene.tracker.create('code-a', { assignee: 'agent' });
     await scene.dispatch();
@@ -218,7 +227,7 @@ describe('a database that is migrated', () => {
     expect(await scene.reap()).toMatchObject({ blocked: 0, skipped: 1 });
   });
 
-  it('between the claim and the POST by rules that are not known keeps the bead from being posted', async () => {
+  it('a migration with unknown rules between the claim and the POST keeps the bead from being posted', async () => {
     scene = await Scene.open();
     await scene.tracker.create('code-a', { assignee: 'agent' });
     await scene.use(async (beads) => {
@@ -237,7 +246,7 @@ describe('a database that is migrated', () => {
     expect((await scene.tracker.show('code-a')).status).toBe('open');
   });
 
-  it('step by step, with a lock held, is waited for, and what BeadBoard answered is noted then', async () => {
+  it('a tick waits for a migration that holds its lock, then notes the answer of BeadBoard', async () => {
     scene = await Scene.open(53);
     await scene.tracker.create('code-a', { assignee: 'agent' });
     const lock = migrationLock(scene.settings.database);
@@ -274,7 +283,7 @@ describe('a database that is migrated', () => {
     expect(row).toEqual({ renewed: 1 });
   });
 
-  it('is noticed by a reaper that has nothing to write', async () => {
+  it('a reaper that has nothing to write notices a migration', async () => {
     scene = await Scene.open();
     await scene.reap();
     await migrate([

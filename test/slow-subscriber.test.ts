@@ -49,7 +49,7 @@ describe('with one subscriber that is down', () => {
     while ((await unsentCount(scene.tracker)) > 0) await new Promise(setImmediate);
   };
 
-  it('a tick does not wait for one that hangs, and the others get each event once', async () => {
+  it('a tick does not wait for a subscriber that hangs, and the others get each event once', async () => {
     const mayFail = Promise.withResolvers<void>();
     fail = async () => {
       await mayFail.promise;
@@ -76,7 +76,7 @@ describe('with one subscriber that is down', () => {
   it.each<[string, Reply]>([
     ['answers 500', { status: 500 }],
     ['hangs', 'silence'],
-  ])('its events reach the dead letters when it %s', async (how, reply) => {
+  ])('the events of a subscriber that %s reach the dead letters', async (how, reply) => {
     fail = () => reply;
     subscribe();
     const startedAt = performance.now();

@@ -45,7 +45,7 @@ describe('a Dolt server that takes TLS only', () => {
     }
   }
 
-  it('is told of, by a function that does not speak it', async () => {
+  it('a function without TLS names the setting to change when the server requires TLS', async () => {
     const { answer, error } = await tick({});
     expect(answer).toBe(503);
     expect(error).toMatchObject({
@@ -54,7 +54,7 @@ describe('a Dolt server that takes TLS only', () => {
     });
   });
 
-  it('is not believed when nobody known signed its certificate', async () => {
+  it('a function refuses a server whose certificate is signed by an unknown authority', async () => {
     const { answer, error } = await tick({ BEADS_DOLT_SERVER_TLS: 'true' });
     expect(answer).toBe(503);
     expect(error).toMatchObject({
@@ -64,7 +64,7 @@ describe('a Dolt server that takes TLS only', () => {
     expect(scene.board.posts).toEqual([]);
   });
 
-  it('is not believed when its certificate is for another name', async () => {
+  it('a function refuses a server whose certificate is for another name', async () => {
     const other = await Certificate.for('dolt.example.org');
     await dolt.stop();
     await dolt.restart({ certificate: other });
@@ -83,7 +83,7 @@ describe('a Dolt server that takes TLS only', () => {
     expect(scene.board.posts).toEqual([]);
   });
 
-  it('is worked with over TLS, with a user and a password', async () => {
+  it('a function works over TLS with a user and a password', async () => {
     const { answer, error } = await tick({
       BEADS_DOLT_SERVER_TLS: 'true',
       NODE_EXTRA_CA_CERTS: certificate.certFile,

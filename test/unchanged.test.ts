@@ -31,7 +31,7 @@ describe('a look in a warm process', () => {
     );
   const queries = () => proxy.statements.filter((sql) => sql.includes('oldest_unsent')).length;
 
-  it('asks for the beads once, and again after any write of anybody', async () => {
+  it('a warm process reads the beads once, and again after any write of anybody', async () => {
     await look();
     await look();
     await look();
@@ -54,7 +54,7 @@ describe('a look in a warm process', () => {
     }
   });
 
-  it('has the time of now, not that of the rows', async () => {
+  it('a snapshot of unchanged rows has the current time, not that of the rows', async () => {
     await scene.tracker.create('code-later', { assignee: 'agent', defer_until: '2030-01-01' });
     const before = await look();
     const after = await look();
@@ -63,7 +63,7 @@ describe('a look in a warm process', () => {
     expect(after).toEqual({ ...before, now: after.now });
   });
 
-  it('never has the rows of another state than that of its hash', async () => {
+  it('a snapshot never has the rows of another state than that of its hash', async () => {
     const writer = await connectTo(scene.settings.port, scene.settings.database);
     const reader = await connectTo(scene.settings.port, scene.settings.database);
     const titles = new Map<string, Set<string>>();

@@ -48,7 +48,7 @@ describe('a change in beads', () => {
       };
     });
 
-  it('wakes the dispatcher once, and what the dispatcher writes does not wake it again', async () => {
+  it('a change in beads wakes the dispatcher once, and its own writes do not wake it again', async () => {
     watch = await startWatch();
     const waits: number[] = [];
     for (const id of ['code-a', 'code-b', 'code-c']) {
@@ -68,7 +68,7 @@ describe('a change in beads', () => {
     ).toEqual([]);
   });
 
-  it('is seen whatever it is: unblocked, reopened, freed room', async () => {
+  it('the watcher notices a bead that is unblocked or reopened, and capacity that becomes free', async () => {
     await scene.tracker.create('code-first', { assignee: 'person' });
     await scene.tracker.create('code-then', { assignee: 'agent' });
     await scene.tracker.depend('code-then', 'code-first', 'blocks');
@@ -88,7 +88,7 @@ describe('a change in beads', () => {
     expect(scene.board.posts).toContain('code-shut');
   });
 
-  it('that comes while a tick is under way waits for its end, and no bead is refused', async () => {
+  it('a change during a tick waits for the end of the tick, and no bead is refused', async () => {
     scene.board.capacity = 1;
     const isPosted = Promise.withResolvers<void>();
     const mayAnswer = Promise.withResolvers<void>();
@@ -119,7 +119,7 @@ describe('a change in beads', () => {
     ]);
   });
 
-  it('is not lost when the sink or the watch was away', async () => {
+  it('a change is not lost when the sink or the watcher was down', async () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     const dispatched = eventFor('code-a', 'dispatch.dispatched.v1');
     scene.sink.reply = { status: 503 };
@@ -133,7 +133,7 @@ describe('a change in beads', () => {
     await dispatched;
   });
 
-  it('wakes nobody while paused, and nothing without a sink', async () => {
+  it('the watcher sends no wake-up while paused or without a sink', async () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     const paused = await startWatch({ PAUSED: 'true' });
     expect(paused.output).toContain('"paused":true');
@@ -147,7 +147,7 @@ describe('a change in beads', () => {
     expect(wakeUps).toEqual([]);
   });
 
-  it('is waited for while the database is away', async () => {
+  it('the watcher keeps waiting while the database is unreachable', async () => {
     const gone = await startWatch({ BEADS_DOLT_SERVER_PORT: '1' });
     await gone.until(/DATABASE_UNREACHABLE[^]*DATABASE_UNREACHABLE/);
     await gone.stop();

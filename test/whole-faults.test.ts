@@ -34,7 +34,7 @@ describe('on a Dolt server that is read-only', () => {
 });
 
 describe('a bead that cannot be written', () => {
-  it('does not stop the others, also when two of them fail in the same way', async () => {
+  it('beads that cannot be written do not stop the others, even when several fail in the same way', async () => {
     const scene = await Scene.open();
     for (const id of ['bad-1', 'bad-2', 'bad-3', 'code-a', 'code-b']) {
       await scene.tracker.create(id, {

@@ -62,10 +62,11 @@ async function plugin(name: string): Promise<string[]> {
   const { metafile } = await build({
     ...COMMON,
     // The Node of whoever has kn.
-    target: 'node20',
+    target: 'node22',
     entryPoints: [join(ROOT, 'cli', `${name}.ts`)],
     outfile,
     format: 'cjs',
+    plugins: [trim],
     // What old packages inside do is no news for a person who pauses something.
     banner: { js: '#!/usr/bin/env node\nprocess.noDeprecation = true;' },
   });

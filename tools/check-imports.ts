@@ -12,6 +12,7 @@ const ROOT = join(import.meta.dirname, '..');
 const LAYERS: readonly (readonly string[])[] = [
   ['functions/dispatch', 'functions/reap', 'sources', 'cli', 'examples'],
   ['shared/tick'],
+  ['shared/views'],
   ['shared/targets/beadboard', 'shared/rules'],
   ['shared/targets'],
   ['shared/agent-service'],

@@ -16,6 +16,7 @@ import {
 } from './rows/intent.ts';
 import { SnapshotCache } from './snapshot-cache.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './rows/local-metadata.ts';
+import { Inspector } from './inspector.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
 import { Outbox } from './rows/outbox.ts';
 import { describeSchema } from './schema/schema.ts';
@@ -77,6 +78,34 @@ export class BeadsDatabase {
     } finally {
       this.#connections.giveBack(connection);
     }
+  }
+
+  /**
+   * Hands out what people ask beside the snapshot, on the connection of the work.
+   * @throws as {@link use}.
+   */
+  async inspect<T>(
+    toCloudEvent: ToCloudEvent,
+    work: (beads: Beads, inspector: Inspector) => Promise<T>,
+  ): Promise<T> {
+    const connection = await this.#connections.take();
+    try {
+      const beads = new Beads(
+        connection,
+        this.#schema,
+        this.#sentinel,
+        toCloudEvent,
+        this.#snapshotCache,
+      );
+      return await work(beads, new Inspector(connection, this.#schema, this.#sentinel));
+    } finally {
+      this.#connections.giveBack(connection);
+    }
+  }
+
+  /** Closes the connection that was kept for the next work. */
+  close(): void {
+    this.#connections.close();
   }
 
   /**

@@ -22,18 +22,18 @@ const LONGEST_REST_SECONDS = 900;
 
 /**
  * @param misses failed or unknown outcomes since the last success, of all beads.
- * @param resetSecondsAgo when a person last reopened or reassigned one of the beads that were tried: whoever does
- *   that after the last miss wants one to be tried now.
+ * @param reopenedSecondsAgo when a person last reopened one of the beads that were tried (`kn beads retry --now`):
+ *   whoever does that after the last miss wants it to be tried now.
  */
 export function breakerOf(
   { count, beads, lastSecondsAgo }: Misses,
-  resetSecondsAgo = Number.POSITIVE_INFINITY,
+  reopenedSecondsAgo = Number.POSITIVE_INFINITY,
 ): BreakerState {
   if (count < MISSES_TO_OPEN || beads < BEADS_TO_OPEN || lastSecondsAgo === undefined) {
     return { kind: 'closed' };
   }
   const wanted = FIRST_REST_SECONDS * 2 ** Math.min(count - MISSES_TO_OPEN, 10);
   const rest = Math.min(LONGEST_REST_SECONDS, wanted) - lastSecondsAgo;
-  if (resetSecondsAgo < lastSecondsAgo) return { kind: 'half-open' };
+  if (reopenedSecondsAgo < lastSecondsAgo) return { kind: 'half-open' };
   return rest > 0 ? { kind: 'open', misses: count, restSeconds: rest } : { kind: 'half-open' };
 }

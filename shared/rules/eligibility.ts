@@ -37,9 +37,22 @@ export function decideDispatch(snapshot: Snapshot, policy: Policy): DispatchDeci
     if (reason === undefined) eligible.push(eligibleOf(candidate));
     else skipped.push(skip(candidate.bead.id, reason));
   }
-  const best = eligible.toSorted(byUrgency);
-  const resets = open.flatMap(({ failures }) => failures.resetSecondsAgo ?? []);
-  const breaker = breakerOf(misses, Math.min(...resets, Number.POSITIVE_INFINITY));
+  const reopened = (id: string) =>
+    open.find(({ bead }) => bead.id === id)?.failures.reopenedSecondsAgo ??
+    Number.POSITIVE_INFINITY;
+  const latest = Math.min(
+    ...open.flatMap(({ failures }) => failures.reopenedSecondsAgo ?? []),
+    Number.POSITIVE_INFINITY,
+  );
+  const breaker = breakerOf(misses, latest);
+  const sorted = eligible.toSorted(byUrgency);
+  // A half-open breaker tries the bead that a person asked for.
+  const best =
+    breaker.kind === 'half-open'
+      ? sorted.toSorted(
+          (a, b) => Number(reopened(b.bead.id) === latest) - Number(reopened(a.bead.id) === latest),
+        )
+      : sorted;
   const tried = breaker.kind === 'closed' ? best.length : breaker.kind === 'half-open' ? 1 : 0;
   const heldBack = best.slice(tried).map(({ bead }) => skip(bead.id, breakerReason(breaker, now)));
   return { eligible: best.slice(0, tried), skipped: [...skipped, ...heldBack], breaker };

@@ -13,12 +13,12 @@ export interface Deliberate {
 
 /** What `prepare` puts there, as Dolt shows it. */
 const THEIRS = String.raw`"team": "a&b"`;
-const STEP = String.raw`[a-z-]+:<token>(:<token>)?`;
+const MARKER = String.raw`[a-z-]+:<token>(:(<token>|[\w.-]+))?`;
 
 export const DELIBERATE: readonly Deliberate[] = [
   {
     where: 'issues.metadata',
-    ours: new RegExp(`^→ {(${THEIRS}, )?"beads_auto_dispatch": "${STEP}"}$`),
+    ours: new RegExp(`^→ {(${THEIRS}, )?"beads_auto_dispatch": "${MARKER}"}$`),
     decision: 1,
     why: 'one key of ours holds the token that makes a claim unique',
   },
@@ -37,9 +37,9 @@ export const DELIBERATE: readonly Deliberate[] = [
   },
   {
     where: 'commit message',
-    ours: /^(dispatch|reap): \w+( up)? <[a-z-]+>$/,
+    ours: /^(dispatch|reap): \w+( \w+)? <[a-z-]+>$/,
     decision: 2,
-    why: 'says which step it was',
+    why: 'says which transition it was',
   },
   {
     where: 'commit author',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { issueJson, updateJson } from '../../shared/beads/write/bd-json.ts';
 
 describe("bd's JSON", () => {
-  it('escapes as Go does, sorts the fields of an update, leaves empty ones out', () => {
+  it('the JSON of bd is escaped as in Go, with the fields of an update sorted and empty fields left out', () => {
     expect(updateJson({ status: 'open', notes: '<a> & "b"\n\u2028' })).toBe(
       '{"notes":"\\u003ca\\u003e \\u0026 \\"b\\"\\n\\u2028","status":"open"}',
     );

@@ -26,14 +26,14 @@ const good = {
 };
 
 describe('a row', () => {
-  it('becomes a bead', () => {
+  it('a valid row becomes a bead', () => {
     expect(parseBead(good)).toMatchObject({
       ok: true,
       bead: { id: 'code-a1', hasAcceptanceCriteria: false, ephemeral: false, template: true },
     });
   });
 
-  it('that does not parse is a value that says what is wrong', () => {
+  it('a row that does not parse becomes a value that says what is wrong', () => {
     expect(parseBead({ ...good, priority: 99, updated_at: 'never' })).toMatchObject({
       ok: false,
       id: 'code-a1',
@@ -49,20 +49,20 @@ describe('the job of a bead', () => {
   };
   const claimed = '2026-11-21T10:00:00Z';
 
-  it('is what stands in the claim marker, whatever the notes say', () => {
+  it('the job of a bead is the one in the claim marker, whatever the notes say', () => {
     const notes_since_claim = 'dispatched: job=other';
     const parsed = parseBead({ ...good, marker: 'dispatched:0198:3f2a', notes_since_claim });
     expect(parsed).toMatchObject({ bead: { job: { id: '3f2a', from: 'beadboard' } } });
   });
 
-  it('is what BeadBoard named, whatever the agent noted', () => {
+  it('the job of a bead is the one that BeadBoard named, whatever the agent noted', () => {
     expect(jobIn(claimed, 'dispatched: job=3f2a', 'claimed by agent 000000000000')).toEqual({
       id: '3f2a',
       from: 'beadboard',
     });
   });
 
-  it('is what the agent noted, if that can be an id', () => {
+  it('the job of a bead is the one that the agent noted, if that can be an id', () => {
     expect(jobIn(claimed, 'claimed by agent 0123456789ab')).toEqual({
       id: '0123456789ab',
       from: 'agent',
@@ -70,7 +70,7 @@ describe('the job of a bead', () => {
     expect(jobIn(claimed, 'claimed by agent <job_id>')).toBeUndefined();
   });
 
-  it('is named by a whole line, and by nothing that would be a path', () => {
+  it('the job of a bead is named only by a whole line, and never by text that would be a path', () => {
     expect(jobIn(claimed, 'I read "dispatched: job=3f2a"')).toBeUndefined();
     expect(jobIn(claimed, 'dispatched: job=..')).toBeUndefined();
     expect(jobIn(claimed, 'dispatched: job=3f2a by an earlier claim; …')).toBeUndefined();

@@ -12,7 +12,7 @@ import {
 import { decideOrphan } from '../../shared/rules/orphan.ts';
 
 describe('the breaker', () => {
-  it('opens with the fifth miss of at least three beads', () => {
+  it('the breaker opens with the fifth miss of at least three beads', () => {
     expect(breakerOf(NO_MISSES)).toEqual({ kind: 'closed' });
     expect(breakerOf({ count: 4, beads: 3, lastSecondsAgo: 0 })).toEqual({ kind: 'closed' });
     expect(breakerOf({ count: 9, beads: 2, lastSecondsAgo: 0 })).toEqual({ kind: 'closed' });
@@ -23,7 +23,7 @@ describe('the breaker', () => {
     });
   });
 
-  it('rests twice as long with each further miss, a quarter of an hour at most', () => {
+  it('the breaker stays open twice as long with each further miss, at most 15 minutes', () => {
     const rest = (count: number) => breakerOf({ count, beads: 3, lastSecondsAgo: 10 });
     expect(rest(6)).toMatchObject({ restSeconds: 350 });
     expect(rest(7)).toMatchObject({ restSeconds: 710 });
@@ -31,13 +31,13 @@ describe('the breaker', () => {
     expect(rest(5000)).toMatchObject({ restSeconds: 890 });
   });
 
-  it('lets one try when a person has touched one of the beads since the last miss', () => {
+  it('the breaker allows one dispatch when a person touched one of the beads after the last miss', () => {
     const misses = { count: 9, beads: 3, lastSecondsAgo: 30 };
     expect(breakerOf(misses, 29)).toEqual({ kind: 'half-open' });
     expect(breakerOf(misses, 31).kind).toBe('open');
   });
 
-  it('lets one try when the rest is over', () => {
+  it('the breaker allows one dispatch when its open time is over', () => {
     expect(breakerOf({ count: 5, beads: 3, lastSecondsAgo: 179 }).kind).toBe('open');
     expect(breakerOf({ count: 5, beads: 3, lastSecondsAgo: 180 })).toEqual({ kind: 'half-open' });
   });
@@ -50,7 +50,7 @@ describe('misses', () => {
     secondsAgo,
   });
 
-  it('count back to the last success, and a lack of room is none', () => {
+  it('misses are counted back to the last success, and a busy answer is no miss', () => {
     expect(countMisses([])).toEqual({ count: 0, beads: 0, lastSecondsAgo: undefined });
     expect(
       countMisses([
@@ -67,7 +67,7 @@ describe('misses', () => {
 });
 
 describe('a clock that was set back', () => {
-  it('lets no bead wait for hours, and a few seconds count as none', () => {
+  it('a clock that was set back makes no bead wait for hours, and a few seconds count as zero', () => {
     expect(elapsedSeconds(-3_600)).toBe(Number.POSITIVE_INFINITY);
     expect(elapsedSeconds(-5)).toBe(0);
     expect(elapsedSeconds(5)).toBe(5);
@@ -117,12 +117,12 @@ describe('a past event', () => {
     [{ tail: notes('dispatch failed HTTP 409: Agent is busy') }, 'none'],
     [{ ...opened('dispatch failed HTTP 500: x'), actor: 'beads-reaper' }, 'none'],
     [{ ...opened(), actor: 'person' }, 'reset'],
-    [{ actor: 'person', event_type: 'reopened' }, 'reset'],
+    [{ actor: 'person', event_type: 'reopened' }, 'reopened'],
     [{ actor: 'person', event_type: 'claimed' }, 'reset'],
     [{ actor: 'person', has_assignee: 1 }, 'reset'],
     [{ actor: 'person', tail: notes('dispatched: job=1') }, 'none'],
     [{ actor: 'person', event_type: 'closed', has_assignee: 1 }, 'none'],
-  ])('%j is %s', (fields, kind) => {
+  ])('a past event with %j is %s', (fields, kind) => {
     expect(pastEventOf({ ...row, ...fields })).toEqual({ beadId: 'code-a1', kind, secondsAgo: 7 });
   });
 });
@@ -133,7 +133,10 @@ describe('a claim without an outcome', () => {
     [{ alive: true, mayHavePosted: true }, 'leave'],
     [{ alive: false, mayHavePosted: false }, 'release'],
     [{ alive: false, mayHavePosted: true }, 'unconfirmed'],
-  ])('%j: %s', (evidence, verdict) => {
-    expect(decideOrphan(evidence)).toBe(verdict);
-  });
+  ])(
+    'a claim without an outcome, with the evidence %j, leads to the decision %s',
+    (evidence, verdict) => {
+      expect(decideOrphan(evidence)).toBe(verdict);
+    },
+  );
 });

@@ -51,7 +51,7 @@ const codesOf = (skipped: readonly { id: string; code: string }[]) =>
   skipped.map(({ id, code }) => [id, code]);
 
 describe('the decision about beads', () => {
-  it('gives every bead that is not dispatched exactly one reason', () => {
+  it('each bead that is not dispatched has exactly one reason', () => {
     const open = [
       candidate({ id: 'ok' }),
       candidate({ id: 'blank', hasAcceptanceCriteria: false, pinned: true }),
@@ -85,7 +85,7 @@ describe('the decision about beads', () => {
     ...['gate', 'molecule', 'message', 'merge-request', 'agent', 'role', 'rig'].map(
       (type): [SkipCode, Partial<Bead>, Partial<Candidate>] => ['not-work', { type }, {}],
     ),
-  ])('skips a bead for its own sake: %s', (code, fields, rest) => {
+  ])('a bead is skipped because of its own state: %s', (code, fields, rest) => {
     expect(decideOn(candidate(fields, rest))).toMatchObject({
       eligible: [],
       skipped: [{ code }],
@@ -98,11 +98,11 @@ describe('the decision about beads', () => {
     expect(missed.map(({ reason }) => reason?.code)).toEqual([code]);
   });
 
-  it('takes a bead whose texts have the most bytes that are allowed', () => {
+  it('a bead whose texts have the maximum number of bytes is eligible', () => {
     expect(decideOn(candidate({ rowBytes: 1_048_576 })).eligible).toHaveLength(1);
   });
 
-  it('takes none while the breaker is open, and the best one when it is half-open', () => {
+  it('no bead is eligible while the breaker is open, and only the best one while it is half-open', () => {
     const open = [candidate({ id: 'b' }), candidate({ id: 'a' })];
     const withMisses = (lastSecondsAgo: number) =>
       decideDispatch(
@@ -123,7 +123,7 @@ describe('the decision about beads', () => {
     });
   });
 
-  it('orders by priority, then by the last change, then by id', () => {
+  it('eligible beads are ordered by priority, then by last change, then by id', () => {
     const earlier = new Date(now.getTime() - 1000);
     const { eligible } = decideOn(
       candidate({ id: 'd' }),
@@ -134,7 +134,7 @@ describe('the decision about beads', () => {
     expect(eligible.map(({ bead }) => bead.id)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('takes a deferred bead from the very moment on', () => {
+  it('a deferred bead is eligible from the exact end of its deferral', () => {
     expect(decideOn(candidate({ deferUntil: now })).eligible).toHaveLength(1);
     const later = new Date(now.getTime() + 1000);
     expect(decideOn(candidate({ deferUntil: later })).skipped).toEqual([
@@ -147,12 +147,12 @@ describe('the decision about beads', () => {
     ]);
   });
 
-  it('lets a bead back off after its failures, and counts the next attempt from them', () => {
+  it('a bead backs off after its failures, and its next attempt is counted from them', () => {
     const failures = (lastSecondsAgo: number): Failures => ({
       count: 2,
       backOffCount: 2,
       lastSecondsAgo,
-      resetSecondsAgo: undefined,
+      reopenedSecondsAgo: undefined,
     });
     const waitMs = backOffMs('code-a1', 2, backOff);
     const before = decideOn(candidate({}, { failures: failures(waitMs / 1000 - 10) }));
@@ -190,15 +190,15 @@ describe('the limits of a tick', () => {
     ['in-flight', { inFlight: 7 }],
     ['failures-in-a-row', { missesInARow: 2 }],
     ['beadboard-busy', { wasBusy: true }],
-  ])('stop it with %s', (code, fields) => {
+  ])('the stop reason of a tick is %s', (code, fields) => {
     expect(stopReason({ ...state, ...fields }, bounded)).toBe(code);
   });
 
-  it('have no bound of beads in flight without MAX_IN_FLIGHT', () => {
+  it('a tick has no limit of beads in flight without MAX_IN_FLIGHT', () => {
     expect(hasRoom(policy, 500)).toBe(true);
   });
 
-  it('ask for another tick when this one ended early, and had taken something', () => {
+  it('a tick that ended at its own limit asks for another tick if it took a bead', () => {
     expect(isDispatchDue('tick-full', 1)).toBe(true);
     expect(isDispatchDue('time-over', 1)).toBe(true);
     expect(isDispatchDue('time-over', 0)).toBe(false);
@@ -208,7 +208,7 @@ describe('the limits of a tick', () => {
 });
 
 describe('back-off', () => {
-  it('doubles up to its maximum, with the upper half left to chance', () => {
+  it('the back-off doubles up to its maximum, and its upper half is random', () => {
     for (let failures = 1; failures < 60; failures += 1) {
       const whole = Math.min(backOff.maxMs, backOff.baseMs * 2 ** (failures - 1));
       const waits = ['a', 'b', 'c', 'd', 'e'].map((id) => backOffMs(id, failures, backOff));
@@ -220,7 +220,7 @@ describe('back-off', () => {
     }
   });
 
-  it('is the same whenever it is asked for', () => {
+  it('the back-off of a bead is the same each time it is computed', () => {
     expect(backOffMs('code-a1', 3, backOff)).toBe(backOffMs('code-a1', 3, backOff));
   });
 });

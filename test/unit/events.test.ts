@@ -17,7 +17,7 @@ const example = (name: (typeof EVENT_NAMES)[number]) =>
   new CloudEvent<unknown>(JSON.parse(read(`${typeOf(name)}.example.json`)));
 
 describe('the events', () => {
-  it.each(EVENT_NAMES)('%s: its example is a CloudEvent that its schema allows', (name) => {
+  it.each(EVENT_NAMES)('the example of %s is a CloudEvent that its schema allows', (name) => {
     const event = example(name);
     expect(event.validate()).toBe(true);
     expect(problemsOf(event)).toEqual([]);
@@ -25,7 +25,7 @@ describe('the events', () => {
     expect(EVENT_DATA[name].strict().safeParse(event.data).error).toBeUndefined();
   });
 
-  it('that are not as the schema says are found out', () => {
+  it('an event that violates its schema is detected', () => {
     const good = example('dispatch.failed.v1');
     const wrong: Record<string, object> = {
       'a value that is not in the list': { reason: 'because' },
@@ -41,7 +41,7 @@ describe('the events', () => {
     }
   });
 
-  it('are described by a valid AsyncAPI 3 document, all of them', () => {
+  it('a valid AsyncAPI 3 document describes all events', () => {
     const document: unknown = parse(read('asyncapi.yaml'));
     const ajv = new Ajv({ strict: false, allErrors: true, meta: false, validateSchema: false });
     formats.default(ajv);

@@ -19,12 +19,12 @@ describe('the log', () => {
     { env: { BEADS_DOLT_PASSWORD: 'hunter2' } },
     { answer: { body: 'the prompt: hunter2' } },
     { bead: { description: 'hunter2', id: 'code-a1' } },
-  ])('hides what must not be printed: %j', (entry) => {
+  ])('the log hides what must not be printed: %j', (entry) => {
     expect(logged(entry)).not.toContain('hunter2');
     expect(logged(entry)).toContain('[hidden]');
   });
 
-  it('hides the value of a secret wherever it turns up, and stays JSON', () => {
+  it('the log hides the value of a secret everywhere and stays valid JSON', () => {
     const secret = 'hun"ter\\2';
     const line = logged({ error: { message: `refused ${secret}` } }, `with ${secret}`, [secret]);
     expect(JSON.parse(line)).toMatchObject({
@@ -33,7 +33,7 @@ describe('the log', () => {
     });
   });
 
-  it('shows ids and titles', () => {
+  it('the log shows ids and titles', () => {
     expect(logged({ bead: { id: 'code-a1', title: 'A bead' } })).toContain('A bead');
   });
 });
@@ -46,7 +46,7 @@ describe('what a note quotes', () => {
     ['{"token":"abc","x":1}', '{"token":"[secret]","x":1}'],
     ['GET /x?api_key=abc&y=1', 'GET /x?api_key=[secret]&y=1'],
     ['password = hunter2', 'password = [secret]'],
-  ])('%s', (text, quoted) => {
+  ])('a note quotes text without its secrets: %s', (text, quoted) => {
     expect(oneLine(text)).toBe(quoted);
   });
 });

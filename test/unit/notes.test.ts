@@ -13,7 +13,7 @@ import {
 import { oneLine } from '../../shared/runtime/quote.ts';
 
 describe('notes', () => {
-  it('are one line without control characters, at most 500 characters', () => {
+  it('a note is one line of at most 500 characters without control characters', () => {
     expect(oneLine(' a\r\n\tb\u0000\u001b[31mc\u2028d ')).toBe('a b [31mc d');
     expect(oneLine('é'.repeat(600))).toHaveLength(500);
     expect(Array.from(oneLine('😀'.repeat(600)))).toHaveLength(500);
@@ -23,7 +23,7 @@ describe('notes', () => {
     );
   });
 
-  it('are worded as people search for them', () => {
+  it('notes have the wording that people search for', () => {
     const at = new Date('2026-11-21T10:00:00.999Z');
     expect(claimedNote(at)).toBe('auto-dispatcher claimed at 2026-11-21T10:00:00Z');
     expect(dispatchedNote('3f2a')).toBe('dispatched: job=3f2a');
@@ -36,7 +36,7 @@ describe('notes', () => {
     );
   });
 
-  it('start an empty field, and a new line in a filled one', () => {
+  it('a note starts an empty field, and starts a new line in a filled one', () => {
     expect(appendix(true, 'b')).toBe('b');
     expect(appendix(false, 'b')).toBe('\nb');
   });

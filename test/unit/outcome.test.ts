@@ -21,7 +21,7 @@ describe("BeadBoard's answers", () => {
     [502, error('Agent service returned HTTP 422.')],
     [502, '{"error":[{"msg":"field required"}]}'],
     [500, error('busy elsewhere')],
-  ])('%i %s certainly started nothing, in its own words', (status, body) => {
+  ])('the answer %i %s certainly started no job and is quoted', (status, body) => {
     const outcome = outcomeOf({ status, body });
     expect(outcome).toMatchObject({
       kind: 'refused',
@@ -36,7 +36,7 @@ describe("BeadBoard's answers", () => {
     [404, '<html>Agent is busy</html>'],
     [401, ''],
     [429, 'slow down'],
-  ])('%i %s of whoever stands in between started nothing, and is not quoted', (status, body) => {
+  ])('the answer %i %s of an intermediary started no job and is not quoted', (status, body) => {
     expect(outcomeOf({ status, body })).toEqual({
       kind: 'refused',
       reason: 'refused',
@@ -66,7 +66,7 @@ describe("BeadBoard's answers", () => {
     [503, error('upstream connect error')],
     [504, ''],
     [408, ''],
-  ])('%i %s leaves a doubt', (status, body) => {
+  ])('the answer %i %s leaves the outcome unknown', (status, body) => {
     expect(outcomeOf({ status, body }).kind).toBe('unknown');
   });
 });

@@ -21,7 +21,7 @@ describe('a quotation', () => {
     'npm_hunter22hunter22hunter22hunter22hunt',
     'eyJhbGciOihunter22.eyJzdWIiOihunter22.c2ln-hunter22',
     '-----BEGIN RSA PRIVATE KEY-----\nhunter22\n-----END RSA PRIVATE KEY-----',
-  ])('hides the secret in %s', (text) => {
+  ])('a quotation hides the secret in %s', (text) => {
     expect(oneLine(`failed: ${text} (end)`)).not.toContain('hunter22');
     expect(oneLine(text)).toContain('[secret]');
   });
@@ -32,16 +32,16 @@ describe('a quotation', () => {
     'HTTP 502: upstream',
     'mailto:person@example.org',
     'at 10:00:00 the agent was busy',
-  ])('leaves %s as it is', (text) => {
+  ])('a quotation leaves %s as it is', (text) => {
     expect(oneLine(text)).toBe(text.replace('secret: see', 'secret: [secret]'));
   });
 
-  it('hides a secret of our own wherever it turns up', () => {
+  it('a quotation hides a secret of our own everywhere', () => {
     hideSecrets(['aB3$x', 'abc']);
     expect(oneLine('it said aB3$x to abc')).toBe('it said [secret] to abc');
   });
 
-  it('takes no longer for a text of 64 KB without a blank', () => {
+  it('a text of 64 KB without a blank is quoted without delay', () => {
     expect(oneLine('x'.repeat(65_536))).toHaveLength(500);
     expect(oneLine(`ok ${'-token'.repeat(10_000)}`)).toBe('ok');
   });

@@ -83,7 +83,7 @@ describe('the relay', () => {
 
   const sent = () => standIn.events.map(({ id }) => id);
 
-  it('sends what is recorded, one bead after the oldest first, and lets the connection go', async () => {
+  it('the relay sends recorded events, the oldest of each bead first, and closes its connection', async () => {
     for (let n = 0; n < 250; n += 1) outbox.record(`code-${n % 3}`);
     await tick();
 
@@ -96,7 +96,7 @@ describe('the relay', () => {
     expect(outbox.isClosed).toBe(true);
   });
 
-  it('parks a refused event, says so once, and sends everything else, also of its bead', async () => {
+  it('the relay parks a refused event, logs it once and sends all others, also those of its bead', async () => {
     const refused = outbox.record('code-a');
     const behind = outbox.record('code-a');
     const other = outbox.record('code-b');
@@ -112,7 +112,7 @@ describe('the relay', () => {
     expect(lines[0], 'what happened to the bead is not repeated').not.toHaveProperty('event');
   });
 
-  it('gets past forty refused events to all of the others', async () => {
+  it('the relay sends all other events despite forty refused ones', async () => {
     const bad = new Set(Array.from({ length: 40 }, (_, n) => outbox.record(`bad-${n}`)));
     for (let n = 0; n < 30; n += 1) outbox.record(`good-${n}`);
     standIn.onDelivery = ({ id }) => (bad.has(id) ? { status: 500 } : undefined);
@@ -122,7 +122,7 @@ describe('the relay', () => {
     expect(outbox.parked.toSorted()).toEqual([...bad].toSorted());
   });
 
-  it('sends the next event of a bead although the answer to the one before is not there yet', async () => {
+  it('the relay sends the next event of a bead before the previous one is answered', async () => {
     const slow = outbox.record('code-a');
     const next = outbox.record('code-a');
     const isAnswered = Promise.withResolvers<void>();
@@ -136,7 +136,7 @@ describe('the relay', () => {
     expect(outbox.unsent).toEqual([]);
   });
 
-  it('lets a tick continue after a second, and removes what the sink takes later', async () => {
+  it('the relay lets a tick continue after one second, and removes what the sink takes later', async () => {
     const slow = outbox.record('code-a');
     const mayAnswer = Promise.withResolvers<void>();
     standIn.onDelivery = async () => {
@@ -156,7 +156,7 @@ describe('the relay', () => {
     expect(outbox.unsent).toEqual([]);
   });
 
-  it('does not send again what it could not remove', async () => {
+  it('the relay does not send an event again that it could not remove', async () => {
     outbox.record('code-a');
     outbox.remove = async (keys) => {
       if (keys.length > 0) throw new DatabaseUnreachableError('it stalls');
@@ -179,7 +179,7 @@ describe('the relay', () => {
     'hangup',
   ] as const) {
     const name = typeof reply === 'string' ? reply : `HTTP ${reply.status}`;
-    it(`leaves a sink alone for the rest of the tick after ${name}, and comes back with the next`, async () => {
+    it(`the relay leaves a sink alone for the rest of the tick after ${name}, and retries in the next tick`, async () => {
       const first = outbox.record('code-a');
       standIn.reply = reply;
       const relay = relayTo();
@@ -200,7 +200,7 @@ describe('the relay', () => {
     });
   }
 
-  it('leaves the outbox to another relay that is at work, unless that lets events lie', async () => {
+  it('the relay leaves the outbox to another active relay unless an event has waited ten minutes', async () => {
     outbox.isTaken = true;
     outbox.record('code-a', 599);
     await tick();
@@ -212,7 +212,7 @@ describe('the relay', () => {
     expect(sent()).toHaveLength(1);
   });
 
-  it('keeps what is no CloudEvent, says so, and sends the rest', async () => {
+  it('the relay parks an entry that is no CloudEvent, logs it and sends the rest', async () => {
     outbox.unsent.push(unsent('0000', 'nonsense'));
     const good = outbox.record('code-a');
     await tick();
@@ -221,7 +221,7 @@ describe('the relay', () => {
     expect(lines[0]?.['problem']).toContain('no CloudEvent');
   });
 
-  it('logs each event once where there is no sink, and opens no outbox', async () => {
+  it('the relay without a sink logs each event once and opens no outbox', async () => {
     const relay = new Relay({
       sink: undefined,
       openOutbox: () => {
@@ -236,7 +236,7 @@ describe('the relay', () => {
     expect(lines.map(({ event }) => event)).toMatchObject([{ subject: 'code-a' }]);
   });
 
-  it('sends in binary mode, with what a header cannot carry percent-encoded', async () => {
+  it('the relay sends in binary mode and percent-encodes what a header cannot carry', async () => {
     outbox.record('cödé "1"%');
     let headers: Record<string, unknown> = {};
     standIn.onDelivery = (event) => {
@@ -254,7 +254,7 @@ describe('the relay', () => {
     });
   });
 
-  it('sends what is in no outbox once, and logs it when the sink does not take it', async () => {
+  it('the relay sends an event without an outbox once, and logs it when the sink does not take it', async () => {
     const data = { function: 'reap', code: 'X', message: 'no' };
     const failed = (id: string) =>
       envelope({ id, name: 'tick.failed.v1', subject: 'reap', at: NOW, data });
@@ -270,7 +270,7 @@ describe('the relay', () => {
 });
 
 describe('the trace', () => {
-  it("continues from the sender's, and starts again without one", () => {
+  it('a tick continues the trace of its sender, and starts a new trace without one', () => {
     const incoming = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     expect(traceOf(incoming)).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
     expect(traceOf(incoming)).not.toBe(incoming);
@@ -281,7 +281,7 @@ describe('the trace', () => {
 });
 
 describe('the keys of the outbox', () => {
-  it('continue from the newest one when the clock was set back', () => {
+  it('outbox keys continue from the newest one when the clock was set back', () => {
     const first = outboxKeys('2026-11-21 12:00:00.5', null)(0, 'a');
     expect(first).toBe('beads-dispatch.outbox.20261121120000500000.0.a');
     const later = outboxKeys('2026-11-21 12:00:01.000000', first)(0, 'b');

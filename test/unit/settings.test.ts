@@ -5,7 +5,7 @@ import { readDispatchSettings, readSettings } from '../../shared/runtime/setting
 const database = { BEADS_DOLT_SERVER_HOST: 'dolt', BEADS_DOLT_SERVER_DATABASE: 'code' };
 
 describe('settings', () => {
-  it('have the defaults of the contract', () => {
+  it('the settings have the defaults of the contract', () => {
     expect(readSettings(database)).toEqual({
       PORT: 8080,
       PAUSED: false,
@@ -32,7 +32,7 @@ describe('settings', () => {
     });
   });
 
-  it('take an empty variable for one that is not set', () => {
+  it('an empty variable counts as not set', () => {
     expect(readSettings({ ...database, PAUSED: '', K_SINK: '' }).PAUSED).toBe(false);
   });
 
@@ -45,13 +45,13 @@ describe('settings', () => {
     ['LOG_LEVEL', 'loud', 'it takes trace, debug, info, warn, error, fatal or silent'],
     ['BEADS_DOLT_SERVER_PORT', '70000', 'it takes a whole number from 1 to 65535'],
     ['BEADS_DIR', '/nowhere', "it takes a folder with bd's metadata.json"],
-  ])('say in one line what is wrong with %s=%s', (name, value, line) => {
+  ])('a setting error says in one line what is wrong with %s=%s', (name, value, line) => {
     const read = () => readSettings({ ...database, [name]: value });
     expect(read).toThrow(line);
     expect(read).toThrow(/^[^\n]*$/);
   });
 
-  it('name what is missing', () => {
+  it('a setting error names what is missing', () => {
     expect(() => readSettings({})).toThrow('BEADS_DOLT_SERVER_HOST is not set');
     expect(() => readSettings({ BEADS_DOLT_SERVER_HOST: 'h' })).toThrow(
       'SERVER_DATABASE is not set',
@@ -59,7 +59,7 @@ describe('settings', () => {
     expect(() => readDispatchSettings(database)).toThrow('BEADBOARD_URL is not set');
   });
 
-  it('never repeat a secret', () => {
+  it('a setting error never repeats a secret', () => {
     const read = () =>
       readSettings({ ...database, MAX_ATTEMPTS: 'x', BEADS_DOLT_PASSWORD: 'hunter2' });
     expect(read).not.toThrow('hunter2');

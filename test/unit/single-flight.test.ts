@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SingleFlight } from '../../shared/runtime/single-flight.ts';
 
 describe('one at a time', () => {
-  it('runs one after the other, and all who wait share the next run', async () => {
+  it('runs follow one another, and all waiting callers share the next run', async () => {
     const ticks = new SingleFlight<string>();
     const runs: string[] = [];
     let running = 0;
@@ -30,7 +30,7 @@ describe('one at a time', () => {
     expect(runs).toEqual(['first', 'second']);
   });
 
-  it('continues after a run that failed, which only its own callers hear of', async () => {
+  it('the next run starts after a failed one, whose error only its own callers get', async () => {
     const ticks = new SingleFlight<string>();
     const failing = ticks.run(async () => {
       await new Promise(setImmediate);

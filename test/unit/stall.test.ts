@@ -14,12 +14,12 @@ const updated = (secondsAgo: number) =>
   });
 
 describe('decideStall', () => {
-  it('counts whole minutes, and a time in the future as none', () => {
+  it('an age is in whole minutes, and a time in the future counts as zero', () => {
     expect(ageMinutesOf(updated(119), now)).toBe(1);
     expect(ageMinutesOf(updated(-1), now)).toBe(0);
   });
 
-  it('blocks what is older than the threshold', () => {
+  it('a bead that is older than the threshold is blocked', () => {
     expect(decideStall(updated(31 * 60 - 1), undefined, now, 30).kind).toBe('leave');
     expect(decideStall(updated(31 * 60), undefined, now, 30)).toEqual({
       kind: 'block',
@@ -31,7 +31,7 @@ describe('decideStall', () => {
     });
   });
 
-  it('takes a heartbeat for progress, and a lease that runs for work', () => {
+  it('a heartbeat counts as progress, and a running lease counts as work', () => {
     const lease = (beatSecondsAgo: number, runsSeconds: number) => ({
       heartbeatAt: new Date(now.getTime() - beatSecondsAgo * 1000),
       expiresAt: new Date(now.getTime() + runsSeconds * 1000),
@@ -55,13 +55,13 @@ describe('decideStall', () => {
     ).toMatchObject({ kind: 'block', ageMinutes: 33 });
   });
 
-  it('asks only about a job that is known, and not right after it was touched', () => {
+  it('the reaper asks only about a known job, and not right after the bead was touched', () => {
     expect(isWorthAsking(updated(119), now)).toBe(false);
     expect(isWorthAsking(updated(120), now)).toBe(true);
     expect(isWorthAsking({ ...updated(120), job: undefined }, now)).toBe(false);
   });
 
-  it('does not wait for the threshold when the job has ended, but for a grace', () => {
+  it('a bead whose job has ended is blocked after a short grace period, not after the threshold', () => {
     expect(decideStall(updated(119), 'lost', now, 30)).toEqual({
       kind: 'leave',
       reason: 'it made progress 1 minutes ago',
@@ -74,7 +74,7 @@ describe('decideStall', () => {
     expect(decideStall(updated(120), undefined, now, 30).kind).toBe('leave');
   });
 
-  it.each(['queued', 'running'])('leaves a bead whose job is %s', (state) => {
+  it.each(['queued', 'running'])('a bead whose job is %s is left alone', (state) => {
     expect(decideStall(updated(99 * 60), state, now, 30)).toEqual({
       kind: 'leave',
       reason: `its job 3f2a9c0d1e4b is ${state}`,
@@ -82,7 +82,7 @@ describe('decideStall', () => {
   });
 
   it.each(['completed', 'failed', 'timeout', 'error', 'lost'])(
-    'blocks one whose job is %s',
+    'a bead whose job is %s is blocked',
     (state) => {
       expect(decideStall(updated(99 * 60), state, now, 30)).toMatchObject({
         kind: 'block',

@@ -19,7 +19,7 @@ describe('a program is started with the same options everywhere', () => {
   const { NODE_OPTIONS: options } = programCommand('dispatch').environment;
 
   it.each(['dispatch', 'reap', 'notify', 'audit-log', 'watch'])(
-    '%s by npm as by the tests',
+    'npm starts %s with the same options as the tests',
     (name) => {
       expect(scripts[`start:${name}`]).toBe(
         `NODE_COMPILE_CACHE=dist/.compile-cache NODE_OPTIONS=${options} exec node dist/${name}.cjs`,
@@ -27,26 +27,26 @@ describe('a program is started with the same options everywhere', () => {
     },
   );
 
-  it('in the image as by the tests', () => {
+  it('the image starts a program with the same options as the tests', () => {
     expect(read('Containerfile')).toContain(`ENV NODE_OPTIONS=${options}\n`);
   });
 });
 
 describe('the pages agree with the code', () => {
-  it('on the Node that is wanted', () => {
+  it('the pages name the Node version that package.json requires', () => {
     const wanted = engines.node.replace('>=', 'Node ');
     expect(read('README.md')).toContain(`${wanted} or newer`);
     expect(read('CONTRIBUTING.md')).toContain(`${wanted} or newer`);
   });
 
-  it('on a glossary of at most forty entries', () => {
+  it('the glossary has at most forty entries', () => {
     const entries = read('docs/glossary.md')
       .split('\n')
       .filter((line) => /^\| \w/.test(line));
     expect(entries.length - 1).toBeLessThanOrEqual(40);
   });
 
-  it("on the relay's patience and the largest sizes", () => {
+  it('the pages state the time-out of the relay and the largest sizes as in the code', () => {
     const relay = read('shared/events/relay.ts');
     expect(relay).toContain('SEND_TIMEOUT_MS = 30_000');
     expect(read('docs/failure-modes.md')).toContain('does not answer within 30 s');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { fromSqlTime, toIsoSeconds, toSqlTime } from '../../shared/beads/sql/time.ts';
 
 describe('times', () => {
-  it('go in and out as UTC, rounded down', () => {
+  it('times are read and written as UTC, rounded down', () => {
     expect(fromSqlTime('2026-11-21 10:00:00.999999')?.toISOString()).toBe(
       '2026-11-21T10:00:00.999Z',
     );

@@ -45,7 +45,7 @@ const dispatchFor = (look: Snapshot, asked?: Asked, nowMs = 0, with_: Partial<Po
 const minutesAgo = (minutes: number) => new Date(now.getTime() - minutes * 60_000);
 
 describe('the watch wakes the dispatcher', () => {
-  it('when beads are ready, and not when none is', () => {
+  it('the watcher wakes the dispatcher when beads are ready, and not when none is', () => {
     expect(dispatchFor(seen([bead('a'), bead('b')]))).toMatchObject({
       reason: 'changed',
       beads: 2,
@@ -55,7 +55,7 @@ describe('the watch wakes the dispatcher', () => {
     expect(dispatchFor(seen([], [bead('a', { status: 'in_progress' })]))).toBeUndefined();
   });
 
-  it('once for the same beads, and again more and more rarely while they wait', () => {
+  it('the watcher wakes the dispatcher once for the same beads, then at growing intervals while they wait', () => {
     const look = seen([bead('a')]);
     let asked: Asked | undefined;
     const wokenAt: number[] = [];
@@ -68,7 +68,7 @@ describe('the watch wakes the dispatcher', () => {
     expect(wokenAt.slice(0, 6)).toEqual([0, 30, 90, 210, 330, 450]);
   });
 
-  it('at once when another bead is ready, when one was touched, and when room became free', () => {
+  it('the watcher wakes the dispatcher at once when a bead is new or touched, or when room became free', () => {
     const working = bead('w', { status: 'in_progress' });
     const { asked } = dispatchFor(seen([bead('a')], [working])) ?? {};
     const again = (look: Snapshot) => dispatchFor(look, asked, 1)?.reason;
@@ -78,13 +78,13 @@ describe('the watch wakes the dispatcher', () => {
     expect(again(seen([bead('a')]))).toBe('changed');
   });
 
-  it('not when MAX_IN_FLIGHT leaves no room', () => {
+  it('the watcher does not wake the dispatcher when MAX_IN_FLIGHT leaves no room', () => {
     const look = seen([bead('a')], [bead('w', { status: 'in_progress' })]);
     expect(dispatchFor(look, undefined, 0, { maxInFlight: 1 })).toBeUndefined();
     expect(dispatchFor(look, undefined, 0, { maxInFlight: 2 })).toBeDefined();
   });
 
-  it('to settle what a dead one left, and to send what waits in the outbox', () => {
+  it('the watcher wakes the dispatcher to recover an orphan and to send what waits in the outbox', () => {
     const marker = { name: 'claimed', token: 't' } as const;
     const claimed = (minutes: number) =>
       seen([], [bead('a', { status: 'in_progress', marker, updatedAt: minutesAgo(minutes) })]);
@@ -96,7 +96,7 @@ describe('the watch wakes the dispatcher', () => {
 });
 
 describe('the watch wakes the reaper', () => {
-  it('when a bead is past its threshold, once, and again while it stays', () => {
+  it('the watcher wakes the reaper once for a bead past its threshold, and again while it stays', () => {
     const stalled = (minutes: number) =>
       seen([], [bead('a', { status: 'in_progress', updatedAt: minutesAgo(minutes) })]);
     expect(wakeReap(stalled(30), 30, false, undefined, 0)).toBeUndefined();
@@ -108,7 +108,7 @@ describe('the watch wakes the reaper', () => {
     });
   });
 
-  it('every ten minutes while a job runs that may have ended, if it can ask', () => {
+  it('the watcher wakes the reaper every ten minutes while a job may have ended, if it can ask about jobs', () => {
     const job = { id: '3f2a9c0d1e4b', from: 'beadboard' } as const;
     const working = seen([], [bead('a', { status: 'in_progress', job, updatedAt: minutesAgo(5) })]);
     expect(wakeReap(working, 30, false, undefined, 0)).toBeUndefined();
@@ -126,7 +126,7 @@ describe('the watch looks again', () => {
     ['when the first bead is deferred no longer', [until(20), until(4), until(60)], 4_000],
     ['after half a minute when that is later', [until(31)], 30_000],
     ['as if there were none that is past', [until(-5)], 30_000],
-  ])('%s', (_, deferred, milliseconds) => {
+  ])('the watcher takes its next snapshot %s', (_, deferred, milliseconds) => {
     const open = deferred.map((deferUntil, n) => bead(String(n), { deferUntil }));
     expect(nextSnapshotInMs(seen(open))).toBe(milliseconds);
   });

@@ -18,8 +18,10 @@ export type EventKind =
   | 'missed'
   | 'dispatched'
   | 'unknown'
-  /** A person, or an agent that a person sent, reopened, reassigned or moved the bead. */
+  /** A person, or an agent that a person sent, reassigned or moved the bead. */
   | 'reset'
+  /** The same, by `bd reopen` or `kn beads retry --now`: whoever does that wants the bead to be tried now. */
+  | 'reopened'
   | 'none';
 
 export interface PastEvent {
@@ -76,7 +78,8 @@ function newestNote(tail: string): string {
 }
 
 function theirKind({ event_type, has_assignee }: Row): EventKind {
-  const moves = ['reopened', 'status_changed', 'claimed'].includes(String(event_type));
+  if (event_type === 'reopened') return 'reopened';
+  const moves = ['status_changed', 'claimed'].includes(String(event_type));
   return moves || (event_type === 'updated' && Number(has_assignee) === 1) ? 'reset' : 'none';
 }
 
@@ -88,15 +91,15 @@ export interface Failures {
   backOffCount: number;
   /** Seconds since the last of them. */
   lastSecondsAgo: number | undefined;
-  /** Seconds since a person last reopened, reassigned or moved the bead. */
-  resetSecondsAgo: number | undefined;
+  /** Seconds since a person last asked for it to be tried now. */
+  reopenedSecondsAgo: number | undefined;
 }
 
 export const NO_FAILURES: Failures = {
   count: 0,
   backOffCount: 0,
   lastSecondsAgo: undefined,
-  resetSecondsAgo: undefined,
+  reopenedSecondsAgo: undefined,
 };
 
 /** An event that lies further in the future was written before the server's clock was set back. */
@@ -126,7 +129,8 @@ export function failuresOf(rows: readonly Row[]): Map<string, Failures> {
 export function countFailures(events: readonly PastEvent[]): Failures {
   const secondsOf = (kind: EventKind) =>
     events.filter((event) => event.kind === kind).map(({ secondsAgo }) => secondsAgo);
-  const lastReset = Math.min(...secondsOf('reset'), Number.POSITIVE_INFINITY);
+  const lastReopened = Math.min(...secondsOf('reopened'), Number.POSITIVE_INFINITY);
+  const lastReset = Math.min(...secondsOf('reset'), lastReopened);
   const since = (kind: EventKind) => secondsOf(kind).filter((seconds) => seconds < lastReset);
   const failed = since('failed');
   const backOffs = [...failed, ...since('busy')];
@@ -134,7 +138,7 @@ export function countFailures(events: readonly PastEvent[]): Failures {
     count: failed.length,
     backOffCount: backOffs.length,
     lastSecondsAgo: backOffs.length === 0 ? undefined : elapsedSeconds(Math.min(...backOffs)),
-    resetSecondsAgo: Number.isFinite(lastReset) ? lastReset : undefined,
+    reopenedSecondsAgo: Number.isFinite(lastReopened) ? lastReopened : undefined,
   };
 }
 

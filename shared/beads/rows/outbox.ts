@@ -105,6 +105,33 @@ export function recordedAt(key: string): Date {
   return fromSqlTime(`${time}.${digits?.[2]}`) ?? new Date(0);
 }
 
+/** More than anybody reads at once. */
+const MOST_ENTRIES = 1_000;
+/** SQL for what waits for the sink, parked events among it. */
+export const OUTBOX_ENTRIES_SQL = `
+  SELECT \`key\`, value, UTC_TIMESTAMP(6) AS server_time FROM local_metadata
+   WHERE (${OURS}) OR (\`key\` >= '${PARKED}' AND \`key\` < '${PARKED_END}')
+   ORDER BY \`key\` LIMIT ${MOST_ENTRIES}`;
+
+/** An event that waits, as a person sees it. */
+export interface OutboxEntry {
+  key: string;
+  /** A CloudEvent in JSON format, with a line behind it that says why it is parked. */
+  event: string;
+  ageSeconds: number;
+  tries: number;
+  problem: string | undefined;
+  retryAt: Date | undefined;
+}
+
+/** @param row of {@link OUTBOX_ENTRIES_SQL}. */
+export function outboxEntryOf(row: Row): OutboxEntry {
+  const { key, event, ageMs, tries } = unsentOf(row);
+  const problem = tries === 0 ? undefined : String(row['value']).split('\n').at(-1);
+  const ageSeconds = Math.max(0, Math.floor(ageMs / 1000));
+  return { key, event, ageSeconds, tries, problem, retryAt: timeOf(PARKED_KEY.exec(key)?.[1]) };
+}
+
 /** Long enough for a relay that is about to end; what it leaves is then ours to send. */
 export const LOCK_WAIT_SECONDS = 2;
 

@@ -22,6 +22,8 @@ export interface Statements {
   tick: string;
   /** All beads of a sentinel that are open or in progress. */
   beads: string;
+  /** The same columns, of the beads that a condition names. */
+  beadsWhere: (where: string) => string;
   /** Which of some beads are ready; `undefined` where their rows tell that. */
   ready: string | undefined;
   /** Which of some beads have a parent that is deferred. */
@@ -139,16 +141,18 @@ export function statementsFor(schema: Schema): Statements {
     ...(hasLeases ? [[`SELECT ${lease} FROM leases WHERE issue_id = ?`, [id]] as const] : []),
   ];
   const bead = `${BEAD_COLUMNS.map((column) => `issues.${column}`).join(', ')}, ${BEAD_EXPRESSIONS}, ${lease}`;
+  const beadsWhere = (where: string) => `
+      SELECT ${bead}, ${hasIsBlocked ? 'issues.is_blocked' : 'NULL'} AS is_blocked
+        FROM issues ${withLease}
+       WHERE ${where}
+       ORDER BY priority, updated_at, id`;
   return {
     tick: `
       SELECT UTC_TIMESTAMP(6) AS server_time, ${STATE_SQL} AS state, ${OLDEST_KEY_SQL} AS oldest_unsent,
              ${PARKED_SQL} AS parked, ${OLDEST_INTENT_SQL} AS oldest_intent,
              ${migrationsSql(schema)} AS migrations`,
-    beads: `
-      SELECT ${bead}, ${hasIsBlocked ? 'issues.is_blocked' : 'NULL'} AS is_blocked
-        FROM issues ${withLease}
-       WHERE assignee = ? AND status IN ('open', 'in_progress')
-       ORDER BY priority, updated_at, id`,
+    beads: beadsWhere("assignee = ? AND status IN ('open', 'in_progress')"),
+    beadsWhere,
     ready: hasIsBlocked ? undefined : 'SELECT id FROM ready_issues WHERE id IN (?)',
     childrenOfDeferred: `
       SELECT d.issue_id AS id
@@ -177,8 +181,8 @@ export interface ChangedCells {
 
 /** What a transition writes into a bead's own row. */
 export interface BeadUpdate extends ChangedCells {
-  /** The cell with the claim marker. */
-  marker: string;
+  /** The cell with the claim marker; `undefined` leaves it as it is. */
+  marker: string | undefined;
   /** Counts in `claim_fence`, as every claim of bd does. */
   isClaim: boolean;
 }
@@ -191,8 +195,8 @@ function updateSql({ versionCells, hasClaimFence }: Schema): string {
   return `
     UPDATE issues
        SET status = ?, notes = CONCAT(notes, ?), updated_at = ?, started_at = ?, pinned = ?,
-           metadata = JSON_SET(IF(metadata IS NULL OR JSON_TYPE(metadata) = 'NULL', JSON_OBJECT(), metadata),
-                               '$.${MARKER_KEY}', ?)${newer.join('')}
+           metadata = IF(? = 1, JSON_SET(IF(metadata IS NULL OR JSON_TYPE(metadata) = 'NULL', JSON_OBJECT(), metadata),
+                               '$.${MARKER_KEY}', ?), metadata)${newer.join('')}
      WHERE id = ?`;
 }
 
@@ -208,9 +212,10 @@ export const withoutForeignKeys = (update: Statement): readonly Statement[] => [
 
 /** The values of {@link Statements.update}, in its order. */
 export function updateValues({ versionCells, hasClaimFence }: Schema, id: string, to: BeadUpdate) {
-  const values = [to.status, to.appendix, to.updated_at, to.started_at, to.pinned, to.marker];
+  const values = [to.status, to.appendix, to.updated_at, to.started_at, to.pinned];
+  const marker = [to.marker === undefined ? 0 : 1, to.marker ?? ''];
   const fence = hasClaimFence ? [to.isClaim ? 1 : 0] : [];
-  return [...values, ...versionCells.map(() => freshVersion()), ...fence, id];
+  return [...values, ...marker, ...versionCells.map(() => freshVersion()), ...fence, id];
 }
 
 /** A random BIGINT other than 0, as text: a JavaScript number would round it. */

@@ -42,6 +42,12 @@ export class IdleConnection {
     }, SPARE_MS).unref();
   }
 
+  /** Closes the one that is kept: a program that ends does not wait for it. */
+  close(): void {
+    this.#spare?.close();
+    this.#forget();
+  }
+
   #forget(): void {
     clearTimeout(this.#timer);
     this.#spare = undefined;

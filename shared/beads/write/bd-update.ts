@@ -18,7 +18,7 @@ const DISTINCT_MS = 1_000;
 /** One row of bd's `events`, but for its id, and what our own event tells of it. */
 export interface EventRow {
   payload: Change['payload'];
-  type: 'updated' | 'status_changed';
+  type: 'updated' | 'status_changed' | 'reopened';
   oldValue: string;
   newValue: string;
 }
@@ -52,12 +52,13 @@ export function bdUpdate(
   const isLarge = IS_LARGE in row;
   const notes = String(row['notes'] ?? '');
   const maxBytes = isLarge ? 0 : textBytes;
-  const events = changes.map(({ to, note: plain, payload }): EventRow => {
-    const note = unique === undefined ? plain : `${plain} [${unique}]`;
+  const events = changes.map(({ to, note: plain, payload, eventType }): EventRow => {
+    const note = plain === undefined || unique === undefined ? plain : `${plain} [${unique}]`;
     const { appendix: appended, ...cells } = after;
     const oldValue = issueJson({ ...row, ...cells, notes: notes + appended }, labels);
     const shortOld = { id: String(row['id']), status: after.status };
-    after.appendix += appendix(Number(row['notes_bytes']) === 0 && appended === '', note);
+    const isFirst = Number(row['notes_bytes']) === 0 && appended === '';
+    if (note !== undefined) after.appendix += appendix(isFirst, note);
     after.updated_at = time;
     if (to === 'in_progress') after.started_at ??= time;
     const status = to === undefined ? undefined : { status: to };
@@ -66,12 +67,15 @@ export function bdUpdate(
     if (to !== undefined && Number(after.pinned) !== 0) after.pinned = 0;
     return {
       payload,
-      type: status === undefined ? 'updated' : 'status_changed',
+      type: eventType ?? (status === undefined ? 'updated' : 'status_changed'),
       oldValue: fit(maxBytes, oldValue, shortOld),
-      newValue: fit(maxBytes, updateJson({ notes: notes + after.appendix, ...status }), {
-        notes: note,
-        ...status,
-      }),
+      newValue:
+        note === undefined
+          ? updateJson({ ...status })
+          : fit(maxBytes, updateJson({ notes: notes + after.appendix, ...status }), {
+              notes: note,
+              ...status,
+            }),
     };
   });
   return { after, events };

@@ -9,8 +9,12 @@ import type { Status } from './state-machine.ts';
 export interface Change {
   /** `undefined` leaves the status as it is. */
   to?: Status;
-  note: string;
-  payload: EventPayload;
+  /** Without it the notes stay as they are, as with a status that a person sets. */
+  note?: string;
+  /** Without it nothing is told: it is no transition of these functions. */
+  payload?: EventPayload;
+  /** As bd calls the change when it is not a mere update of the status. */
+  eventType?: 'reopened';
 }
 
 /** Names the token of a claim: remove its intent to post, or make sure there will be none. */

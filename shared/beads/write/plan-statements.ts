@@ -44,7 +44,7 @@ export function planStatements(
   const { after, events } = bdUpdate(row, labels, changes, now, schema, unique);
   const marker =
     name === 'keep'
-      ? String(row['marker'])
+      ? undefined
       : formatMarker({ name, token, ...(about === undefined ? {} : { about }) });
   const isClaim = changes.some(({ to }) => to === 'in_progress');
   const writes: Statement[] = [
@@ -60,12 +60,13 @@ export function planStatements(
     String(row['server_time']),
     typeof newestKey === 'string' ? newestKey : null,
   );
-  const json = events.map(({ payload, type, oldValue, newValue }, index) => {
+  const json = events.flatMap(({ payload, type, oldValue, newValue }, index) => {
     const id = idOf(index, events.length);
-    const event = toCloudEvent({ ...payload, id, subject: beadId, at: now });
     writes.push([EVENT_SQL, [id, beadId, type, actor, oldValue, newValue]]);
+    if (payload === undefined) return [];
+    const event = toCloudEvent({ ...payload, id, subject: beadId, at: now });
     writes.push([INSERT_LOCAL_SQL, [keyOf(index, id), event]]);
-    return event;
+    return [event];
   });
   if (intent !== undefined && 'forget' in intent) {
     writes.push([DELETE_LOCAL_SQL, [[intentKey(intent.forget)]]]);

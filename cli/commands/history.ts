@@ -1,0 +1,124 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+import type { Command } from 'commander';
+
+import type { Inspector, PastChange } from '../../shared/beads/inspector.ts';
+import { storyOf, whatIn } from '../../shared/views/story.ts';
+import { withDatabase } from '../database.ts';
+import {
+  age,
+  localTime,
+  print,
+  printData,
+  printTable,
+  withOutput,
+  type OutputOptions,
+} from '../output.ts';
+
+const DAY_S = 86_400;
+/** How often `tail -f` reads. */
+const FOLLOW_MS = 2_000;
+
+interface SinceOptions extends OutputOptions {
+  since: string;
+  follow?: boolean;
+}
+
+export function addHistory(program: Command): void {
+  withOutput(program.command('history'))
+    .description('The story of one bead, with times and the gaps between them.')
+    .argument('<id>', 'the bead')
+    .action(async (id: string, options: OutputOptions) => {
+      await withDatabase(async ({ inspector }) => {
+        const view = storyOf(id, await inspector.history(id));
+        if (view.lines.length === 0) throw new Error(`bead ${id} has no history here`);
+        if (printData(options, view)) return;
+        const rows = view.lines.map(({ at, gapSeconds, actor, what }) => [
+          localTime(at),
+          gapSeconds === 0 ? '' : `+${age(gapSeconds)}`,
+          actor,
+          what,
+        ]);
+        printTable(options.headers ? [['TIME', 'GAP', 'ACTOR', 'WHAT'], ...rows] : rows);
+        const closed =
+          view.seconds === null ? 'not closed yet' : `closed after ${age(view.seconds)}`;
+        print(`${view.attempts} claims, ${closed}`);
+      });
+    });
+
+  withOutput(program.command('today'))
+    .description('What these functions did: counts, and a line for each transition.')
+    .option('--since <duration>', 'for example 2h or 7d', '1d')
+    .action(async (options: SinceOptions) => {
+      await withDatabase(async ({ inspector }) => {
+        const changes = await inspector.transitions(secondsIn(options.since));
+        const counts: Record<string, number> = {};
+        for (const change of changes) counts[kindOf(change)] = (counts[kindOf(change)] ?? 0) + 1;
+        if (printData(options, { since: options.since, counts, transitions: changes.map(lineOf) }))
+          return;
+        const words = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);
+        print(
+          words.length === 0
+            ? `Nothing since ${options.since}.`
+            : `${words.join(', ')} since ${options.since}`,
+        );
+        printChanges(changes);
+      });
+    });
+
+  program
+    .command('tail')
+    .description('The newest transitions of these functions.')
+    .option('-f, --follow', 'go on as they come')
+    .option('--since <duration>', 'for example 2h or 7d', '1h')
+    .action(async ({ follow, since }: SinceOptions) => {
+      await withDatabase(async ({ inspector }) => await tail(inspector, since, follow === true));
+    });
+}
+
+async function tail(inspector: Inspector, since: string, follow: boolean): Promise<void> {
+  const seen = new Set<string>();
+  for (;;) {
+    const fresh = (await inspector.transitions(secondsIn(since))).filter(({ id }) => !seen.has(id));
+    printChanges(fresh);
+    for (const { id } of fresh) seen.add(id);
+    if (!follow) return;
+    await pause(FOLLOW_MS);
+  }
+}
+
+function printChanges(changes: readonly PastChange[]): void {
+  if (changes.length > 0) {
+    printTable(
+      changes.map((each) => [localTime(each.at.toISOString()), each.beadId, whatIn(each)]),
+    );
+  }
+}
+
+const lineOf = (change: PastChange) => ({
+  at: change.at.toISOString(),
+  id: change.beadId,
+  actor: change.actor,
+  what: whatIn(change),
+});
+
+/** The first word that says which transition it was. */
+function kindOf({ actor, status, note = '' }: PastChange): string {
+  if (actor === 'beads-reaper') return status === 'blocked' ? 'reaped' : 'released';
+  if (status === 'in_progress') return 'claimed';
+  if (note.startsWith('dispatched')) return 'dispatched';
+  if (note.startsWith('dispatch outcome unknown')) return 'unconfirmed';
+  if (note.startsWith('dispatch withdrawn')) return 'withdrawn';
+  return status === 'blocked' ? 'given up' : 'failed';
+}
+
+/** @throws for what is no duration. */
+export function secondsIn(duration: string): number {
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(duration) ?? [];
+  const seconds: Record<string, number> = { s: 1, m: 60, h: 3_600, d: DAY_S };
+  const each = seconds[unit];
+  if (count === undefined || each === undefined) {
+    throw new Error(`"${duration}" is no duration; it takes for example 90s, 30m, 2h or 7d`);
+  }
+  return Number(count) * each;
+}

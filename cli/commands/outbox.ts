@@ -1,0 +1,80 @@
+import { createInterface } from 'node:readline/promises';
+
+import type { Command } from 'commander';
+
+import type { OutboxEntry } from '../../shared/beads/rows/outbox.ts';
+import { parseJson } from '../../shared/runtime/json.ts';
+import { withDatabase } from '../database.ts';
+import {
+  age,
+  localTime,
+  print,
+  printRows,
+  withOutput,
+  type Column,
+  type OutputOptions,
+} from '../output.ts';
+
+interface Row extends OutboxEntry {
+  id: string;
+  type: string;
+  subject: string;
+}
+
+const COLUMNS: readonly Column<Row>[] = [
+  { title: 'SUBJECT', of: ({ subject }) => subject },
+  { title: 'TYPE', of: ({ type }) => type.replace('io.beads.', '') },
+  { title: 'TRIES', of: ({ tries }) => String(tries) },
+  {
+    title: 'RETRY',
+    of: ({ retryAt }) => (retryAt === undefined ? '-' : localTime(retryAt.toISOString())),
+  },
+  { title: 'PROBLEM', of: ({ problem = '-' }) => problem },
+  { title: 'KEY', of: ({ key }) => key, isWide: true },
+  { title: 'AGE', of: ({ ageSeconds }) => age(ageSeconds) },
+];
+
+export function addOutbox(program: Command): void {
+  const outbox = withOutput(program.command('outbox'))
+    .description('The events that wait for the sink.')
+    .action(async (options: OutputOptions) => {
+      const rows = (await withDatabase(async ({ inspector }) => await inspector.outbox())).map(
+        rowOf,
+      );
+      if (rows.length === 0 && options.output === undefined) print('The outbox is empty.');
+      else printRows(rows, COLUMNS, options);
+    });
+  outbox
+    .command('drop')
+    .description('Removes one event that will never be sent. It is lost then.')
+    .argument('<key>', 'as kn beads outbox -o wide prints it')
+    .option('--yes', 'without a question')
+    .option('--dry-run', 'only say what would be done')
+    .action(async (key: string, { yes, dryRun }: { yes?: boolean; dryRun?: boolean }) => {
+      await withDatabase(async ({ inspector }) => {
+        if (!(await inspector.outbox()).some((entry) => entry.key === key)) {
+          throw new Error(`there is no event ${key} in the outbox`);
+        }
+        if (dryRun === true) {
+          print(`${key} would be dropped (dry run)`);
+        } else if (yes === true || (await confirms(`Drop ${key} for good? [y/N] `))) {
+          await inspector.drop(key);
+          print(`${key} dropped`);
+        }
+      });
+    });
+}
+
+async function confirms(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(question);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+function rowOf(entry: OutboxEntry): Row {
+  const event = parseJson(entry.event);
+  const text = (name: string) =>
+    typeof event === 'object' && event !== null ? String(Reflect.get(event, name) ?? '') : '';
+  return { ...entry, id: text('id'), type: text('type'), subject: text('subject') };
+}

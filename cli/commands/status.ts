@@ -1,0 +1,73 @@
+import { problemsOf, statusOf, type StatusView } from '../../shared/views/status.ts';
+import { withDatabase } from '../database.ts';
+import {
+  bad,
+  good,
+  age,
+  localTimeWithGap,
+  print,
+  printData,
+  type OutputOptions,
+} from '../output.ts';
+
+/** Exit code of a state that somebody should look at. */
+const DEGRADED = 2;
+
+/** The part of `status` that is about the database. @throws {SettingsError} no database is named. */
+export async function printStatus(options: OutputOptions): Promise<StatusView> {
+  const view = await withDatabase(async ({ settings, policy, beads, inspector }) =>
+    statusOf({
+      snapshot: await beads.readSnapshot(),
+      policy,
+      assignee: settings.AGENT_ASSIGNEE,
+      paused: settings.PAUSED,
+      blocked: await inspector.blocked(),
+      assignees: await inspector.openAssignees(),
+      outboxEvents: (await inspector.outbox()).length,
+    }),
+  );
+  const problems = problemsOf(view);
+  if (problems.length > 0) process.exitCode = DEGRADED;
+  if (printData(options, { ...view, problems })) return view;
+  const now = new Date(view.at);
+  const { counts, breaker, outbox } = view;
+  const until = breaker.until === null ? '' : ` until ${localTimeWithGap(breaker.until, now)}`;
+  const lines: [string, string][] = [
+    ['Dispatch', view.paused ? bad('paused (PAUSED is set)') : good('running')],
+    ['Breaker', breaker.state === 'closed' ? good('closed') : bad(`${breaker.state}${until}`)],
+    [
+      'Eligible',
+      `${counts.eligible}${counts.eligible === 0 ? '' : `, the oldest for ${age(view.oldestEligibleAgeSeconds)}`}`,
+    ],
+    ['Back-off', String(counts.backOff)],
+    ['In progress', String(counts.inProgress)],
+    ['Skipped', `${counts.skipped}${reasonsIn(view)}`],
+    ['Blocked', String(counts.blocked)],
+    ['Outbox', outboxIn(outbox, now)],
+  ];
+  for (const [title, text] of lines) print(`${`${title}:`.padEnd(13)}${text}`);
+  for (const { assignee, beads, example } of view.nearMisses) {
+    print(
+      bad(
+        `${beads} open beads belong to "${assignee}", for example ${example}; did you mean "${view.assignee}"?`,
+      ),
+    );
+  }
+  if (breaker.state === 'open') print('To try one bead at once: kn beads retry ID --now');
+  return view;
+}
+
+function reasonsIn({ skippedBy }: StatusView): string {
+  const reasons = Object.entries(skippedBy).filter(([code]) => code !== 'back-off');
+  return reasons.length === 0 ? '' : ` (${reasons.map(([code, n]) => `${n} ${code}`).join(', ')})`;
+}
+
+function outboxIn(
+  { events, parked, oldestAgeSeconds, retryAt }: StatusView['outbox'],
+  now: Date,
+): string {
+  if (events === 0) return 'empty';
+  const oldest = oldestAgeSeconds === 0 ? '' : `, the oldest for ${age(oldestAgeSeconds)}`;
+  const retry = retryAt === null ? '' : `, next try ${localTimeWithGap(retryAt, now)}`;
+  return `${events} events${oldest}${parked === 0 ? '' : bad(`, ${parked} parked${retry}`)}`;
+}

@@ -1,0 +1,117 @@
+import type { Bead } from '../beads/rows/bead.ts';
+import type { Snapshot } from '../beads/snapshot.ts';
+import { decideDispatch } from '../rules/eligibility.ts';
+import type { Policy } from '../rules/policy.ts';
+import type { SkipCode } from '../rules/reasons.ts';
+
+/** How the dispatch of beads stands: the shape of `kn beads status -o json` and of `/api/v1/state`. */
+export interface StatusView {
+  /** The database's clock, as ISO 8601 in UTC; so are all times here. */
+  at: string;
+  assignee: string;
+  paused: boolean;
+  breaker: { state: 'closed' | 'half-open' | 'open'; until: string | null; failures: number };
+  counts: {
+    eligible: number;
+    backOff: number;
+    inProgress: number;
+    skipped: number;
+    blocked: number;
+  };
+  /** Beads that are not dispatched, by the code of the reason. */
+  skippedBy: Partial<Record<SkipCode, number>>;
+  oldestEligibleAgeSeconds: number;
+  outbox: { events: number; parked: number; oldestAgeSeconds: number; retryAt: string | null };
+  /** Open beads whose assignee differs from the sentinel by case or one letter. */
+  nearMisses: { assignee: string; beads: number; example: string }[];
+}
+
+export interface StatusInput {
+  snapshot: Snapshot;
+  policy: Policy;
+  assignee: string;
+  paused: boolean;
+  blocked: readonly Bead[];
+  assignees: readonly { assignee: string; beads: number; example: string }[];
+  outboxEvents: number;
+}
+
+/** Pure; decides with the dispatcher's own rules. */
+export function statusOf(input: StatusInput): StatusView {
+  const { snapshot, policy, assignee, paused, blocked, assignees, outboxEvents } = input;
+  const { now, inProgress, outbox } = snapshot;
+  const { eligible, skipped, breaker } = decideDispatch(snapshot, policy);
+  const skippedBy: Partial<Record<SkipCode, number>> = {};
+  for (const { code } of skipped) skippedBy[code] = (skippedBy[code] ?? 0) + 1;
+  const backOff = skippedBy['back-off'] ?? 0;
+  const until = skipped.find(({ code }) => code === 'breaker-open')?.until;
+  const { misses } = snapshot;
+  return {
+    at: now.toISOString(),
+    assignee,
+    paused,
+    breaker: {
+      state: breaker.kind,
+      until:
+        until?.toISOString() ??
+        (breaker.kind === 'open'
+          ? new Date(now.getTime() + breaker.restSeconds * 1000).toISOString()
+          : null),
+      failures: misses.count,
+    },
+    counts: {
+      eligible: eligible.length,
+      backOff,
+      inProgress: inProgress.length,
+      skipped: skipped.length - backOff,
+      blocked: blocked.length,
+    },
+    skippedBy,
+    oldestEligibleAgeSeconds: Math.max(
+      0,
+      ...eligible.map(({ bead }) => Math.floor((now.getTime() - bead.updatedAt.getTime()) / 1000)),
+    ),
+    outbox: {
+      events: outboxEvents,
+      parked: outbox.parked,
+      oldestAgeSeconds:
+        outbox.unsentSince === undefined
+          ? 0
+          : Math.max(0, Math.floor((now.getTime() - outbox.unsentSince.getTime()) / 1000)),
+      retryAt: outbox.retryAt?.toISOString() ?? null,
+    },
+    nearMisses: assignees.filter((each) => isNearMiss(each.assignee, assignee)),
+  };
+}
+
+/** Past this an event should have been sent: a tick of either function tries again within it. */
+const LATE_SECONDS = 900;
+
+/** @returns what an operator should look at; empty when all is well. */
+export function problemsOf({ breaker, outbox, nearMisses }: StatusView): string[] {
+  return [
+    ...(breaker.state === 'open' ? [`the breaker is open after ${breaker.failures} failures`] : []),
+    ...(outbox.parked > 0 ? [`the sink does not take ${outbox.parked} events`] : []),
+    ...(outbox.oldestAgeSeconds > LATE_SECONDS ? ['events wait for the sink'] : []),
+    ...nearMisses.map(({ assignee, example }) => `${example} belongs to "${assignee}"`),
+  ];
+}
+
+/** Whether a name is another one that differs by case or by one letter (added, missing, wrong or swapped). */
+export function isNearMiss(name: string, wanted: string): boolean {
+  if (name === wanted) return false;
+  const [a, b] = [name.trim().toLowerCase(), wanted.toLowerCase()];
+  if (a === b) return true;
+  if (Math.abs(a.length - b.length) > 1) return false;
+  const start = Array.from(a).findIndex((letter, index) => letter !== b.charAt(index));
+  const at = start === -1 ? a.length : start;
+  const [restA, restB] = [a.slice(at), b.slice(at)];
+  const isSwapped =
+    restA[0] === restB[1] && restA[1] === restB[0] && restA.slice(2) === restB.slice(2);
+  return (
+    restA.slice(1) === restB.slice(1) ||
+    restA === restB.slice(1) ||
+    restA.slice(1) === restB ||
+    isSwapped
+  );
+}

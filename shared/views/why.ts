@@ -1,0 +1,158 @@
+import type { Bead, ParsedBead } from '../beads/rows/bead.ts';
+import type { Snapshot } from '../beads/snapshot.ts';
+import { conditionsOf } from '../rules/eligibility.ts';
+import { nextTick, type Surroundings } from '../rules/next-tick.ts';
+import type { Policy } from '../rules/policy.ts';
+import { reasonOf, type Reason, type SkipCode } from '../rules/reasons.ts';
+
+/** Codes of beads that no rule of the dispatcher is asked about. */
+export type OtherCode =
+  'unknown' | 'not-assigned' | 'in-progress' | 'closed' | 'not-open' | 'paused';
+
+export interface WhyReason {
+  code: SkipCode | OtherCode;
+  message: string;
+  /** When it ends, as ISO 8601 in UTC, where that is known. */
+  until?: string;
+}
+
+/** Why a bead is dispatched or not: the shape of `kn beads why -o json` and of `/api/v1/beads/{id}`. */
+export interface WhyView {
+  id: string;
+  title: string;
+  status: string;
+  assignee: string;
+  /** Whether the next tick dispatches it, as far as can be known from here. */
+  dispatchable: boolean;
+  /** The deciding one first; empty when it is dispatchable. */
+  reasons: WhyReason[];
+  /** Every condition, as it is met or not; empty for a bead that is not open for the sentinel. */
+  conditions: { name: string; met: boolean; code: string | null; message: string | null }[];
+  /** The earliest time at which it can go; `null` when no time is known. */
+  earliest: string | null;
+  /** A command that helps; `null` when there is none. */
+  command: string | null;
+}
+
+/** @param found the bead as it is now, whoever it belongs to. */
+export function whyOf(
+  id: string,
+  found: ParsedBead | undefined,
+  snapshot: Snapshot,
+  policy: Policy,
+  {
+    sentinel,
+    paused,
+    surroundings,
+  }: { sentinel: string; paused: boolean; surroundings: Surroundings },
+): WhyView {
+  const bead = found?.ok === true ? found.bead : undefined;
+  const about = {
+    id,
+    title: bead?.title ?? '',
+    status: bead?.status ?? '',
+    assignee: bead?.assignee ?? '',
+    conditions: [],
+    earliest: null,
+    command: null,
+  };
+  const other = otherReason(id, found, sentinel);
+  if (other !== undefined) {
+    return {
+      ...about,
+      dispatchable: false,
+      reasons: [other],
+      command: commandFor(id, other.code, bead, sentinel),
+    };
+  }
+  const { skipped } = nextTick(snapshot, policy, surroundings);
+  const deciding = skipped.find((each) => each.id === id);
+  const candidate = snapshot.open.find((each) => each.bead.id === id);
+  const conditions = candidate === undefined ? [] : conditionsOf(candidate, snapshot.now, policy);
+  const missed = conditions.flatMap(({ reason }) => reason ?? []);
+  const tick =
+    deciding === undefined || missed.some(({ code }) => code === deciding.code) ? [] : [deciding];
+  const reasons: WhyReason[] = [
+    ...(paused ? [{ code: 'paused' as const, message: 'dispatch is paused' }] : []),
+    ...missed.map(viewOf),
+    ...tick.map(viewOf),
+  ];
+  const ends = [...missed, ...tick].map(({ until }) => until?.getTime() ?? Number.NaN);
+  const earliest = ends.length > 0 && ends.every(Number.isFinite) ? Math.max(...ends) : undefined;
+  return {
+    ...about,
+    dispatchable: reasons.length === 0,
+    reasons,
+    conditions: [
+      ...conditions.map(({ name, reason }) => ({
+        name,
+        met: reason === undefined,
+        code: reason?.code ?? null,
+        message: reason?.message ?? null,
+      })),
+      {
+        name: 'room',
+        met: tick.length === 0,
+        code: tick[0]?.code ?? null,
+        message: tick[0]?.message ?? null,
+      },
+      {
+        name: 'not paused',
+        met: !paused,
+        code: paused ? 'paused' : null,
+        message: paused ? 'dispatch is paused' : null,
+      },
+    ],
+    earliest: earliest === undefined ? null : new Date(earliest).toISOString(),
+    command: reasons[0] === undefined ? null : commandFor(id, reasons[0].code, bead, sentinel),
+  };
+}
+
+function viewOf({ code, message, until }: Reason): WhyReason {
+  return { code, message, ...(until === undefined ? {} : { until: until.toISOString() }) };
+}
+
+function otherReason(
+  id: string,
+  found: ParsedBead | undefined,
+  sentinel: string,
+): WhyReason | undefined {
+  if (found === undefined) return { code: 'unknown', message: `there is no bead ${id}` };
+  if (!found.ok) return viewOf(reasonOf('bad-row', { problem: found.problem }));
+  const { status, assignee, job } = found.bead;
+  if (status === 'closed') return { code: 'closed', message: 'it is closed' };
+  if (status === 'in_progress') {
+    const work = job === undefined ? '' : `, with job ${job.id}`;
+    return { code: 'in-progress', message: `it is in progress for ${assignee || 'nobody'}${work}` };
+  }
+  if (assignee !== sentinel) {
+    const owner = assignee === '' ? 'nobody' : `"${assignee}"`;
+    return { code: 'not-assigned', message: `it belongs to ${owner} and not to "${sentinel}"` };
+  }
+  return status === 'open' ? undefined : { code: 'not-open', message: `its status is ${status}` };
+}
+
+function commandFor(
+  id: string,
+  code: WhyReason['code'],
+  bead: Bead | undefined,
+  sentinel: string,
+): string | null {
+  return COMMANDS[code]?.(id, sentinel, bead?.status) ?? null;
+}
+
+/** What helps, where a command does. */
+const COMMANDS: Partial<
+  Record<WhyReason['code'], (id: string, sentinel: string, status?: string) => string | null>
+> = {
+  'not-assigned': (id, sentinel, status) =>
+    status === 'open' ? `bd assign ${id} ${sentinel}` : null,
+  'no-acceptance-criteria': (id) => `bd update ${id} --acceptance "…"`,
+  'not-open': (id) => `kn beads retry ${id}`,
+  'back-off': (id) => `kn beads retry ${id}`,
+  'breaker-open': (id) => `kn beads retry ${id} --now`,
+  'breaker-half-open': (id) => `kn beads retry ${id} --now`,
+  blocked: (id) => `bd dep tree ${id}`,
+  paused: () => 'kn beads resume',
+  'in-progress': (id) => `kn beads history ${id}`,
+};
