@@ -237,7 +237,8 @@ describe('kn beads', () => {
     };
     for (const id of ['code-a', 'code-b', 'code-c'])
       await tracker.create(id, { assignee: 'agent' });
-    for (let n = 0; n < 3; n += 1) {
+    // Each tick ends after two misses; the breaker wants five of three beads.
+    for (let n = 0; n < 6; n += 1) {
       await scene.dispatch({ policy });
       for (const id of ['code-a', 'code-b', 'code-c']) await tracker.ageHistory(id, 1);
     }
