@@ -121,7 +121,7 @@ async function refresh(): Promise<void> {
       { title: 'P', width: 1 },
       { title: 'assignee', width: 8 },
       { title: 'status', width: 11 },
-      { title: 'last note, or why it is left alone', width: 60 },
+      { title: 'last note, or why it is skipped', width: 60 },
     ],
     beads.map(({ id, priority, assignee, status, notes }) => [
       id,

@@ -16,7 +16,7 @@ export const BEADS: readonly StoryBead[] = [
   {
     id: 'code-a1',
     title: 'Draft the release notes',
-    shows: 'the main job: claimed, handed over, worked on, closed',
+    shows: 'the main job: claimed, dispatched, worked on, closed',
     fields: { assignee: 'agent', priority: 1 },
     endsAs: 'closed',
     endsWith: 'the acceptance criteria are met',
@@ -40,7 +40,7 @@ export const BEADS: readonly StoryBead[] = [
   {
     id: 'code-d4',
     title: 'List unused dashboards',
-    shows: 'BeadBoard refuses it once; it goes back, rests and succeeds',
+    shows: 'BeadBoard refuses it once; it goes back, backs off and succeeds',
     fields: { assignee: 'agent', priority: 2 },
     endsAs: 'closed',
     endsWith: 'the acceptance criteria are met',
@@ -56,7 +56,7 @@ export const BEADS: readonly StoryBead[] = [
   {
     id: 'code-f6',
     title: 'Something with the wiki',
-    shows: 'no acceptance criteria; left alone',
+    shows: 'no acceptance criteria: skipped',
     fields: { assignee: 'agent', priority: 0, acceptance_criteria: '' },
     endsAs: 'open',
     endsWith: '',
@@ -64,7 +64,7 @@ export const BEADS: readonly StoryBead[] = [
   {
     id: 'code-g7',
     title: 'Renew the domain',
-    shows: 'assigned to a person; left alone',
+    shows: 'assigned to a person, and so not dispatched',
     fields: { assignee: 'person', priority: 0 },
     endsAs: 'open',
     endsWith: '',
