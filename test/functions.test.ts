@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { EVENT_DATA } from '../shared/events/event-types.ts';
 import { unsentCount } from './world/audit.ts';
-import { FunctionProcess, type FunctionName } from './world/function.ts';
+import { FunctionProcess, pingHeaders, type FunctionName } from './world/function.ts';
 import { connectTo } from './world/database.ts';
 import { Scene } from './world/scene.ts';
 
@@ -243,6 +243,24 @@ describe('the built functions', () => {
         }
       });
     }
+
+    it('six failed ticks in a row, as of one PingSource, are one event, in one process and in two', async () => {
+      const gone = { BEADBOARD_URL: 'http://127.0.0.1:1' };
+      await scene.tracker.create('code-a1', { assignee: 'agent' });
+      for (const _ of ['first pod', 'second pod']) {
+        const failing = await start('dispatch', gone);
+        for (let n = 0; n < 6; n += 1) expect(await failing.tick()).toBe(503);
+        await failing.stop();
+      }
+      expect(scene.sink.typesOf(), 'to whoever deduplicates').toEqual(['tick.failed.v1']);
+      expect(scene.sink.deliveries, 'once for each process').toHaveLength(2);
+    });
+
+    it('the answer names no host and no user', async () => {
+      const failing = await start('dispatch', { BEADS_DOLT_SERVER_PORT: '1' });
+      const answer = await failing.send(pingHeaders('dispatch'));
+      expect(await answer.json()).toEqual({ code: 'DATABASE_UNREACHABLE', message: 'see the log' });
+    });
 
     it('a tick answers 503, sends an event and claims nothing when BeadBoard is unreachable', async () => {
       await scene.tracker.create('code-a1', { assignee: 'agent' });

@@ -113,6 +113,17 @@ describe('kn', () => {
     expect(scheduleOf('beads-dispatch')).toBe('*/2 * * * *');
   });
 
+  it('kn beads pause changes everything although its output is closed after the first line', async () => {
+    const program = join(PLUGINS, 'kn-beads');
+    const { stdout, stderr } = await run('bash', [
+      '-c',
+      `${process.execPath} ${program} pause --all --kubeconfig ${api.kubeconfig} | head -1`,
+    ]);
+    expect(stdout.split('\n')).toHaveLength(2);
+    expect(stderr).toBe('');
+    expect([scheduleOf('beads-dispatch'), scheduleOf('beads-reap')]).toEqual([NEVER, NEVER]);
+  });
+
   it('kn beads pause also stops the wake-ups, and stops both functions with --all', async () => {
     api.apply('Trigger', 'beads-wake-dispatch', { spec: { broker: 'beads', filters: FILTERS } });
     api.apply('Trigger', 'beads-wake-reap', { spec: { broker: 'beads' } });

@@ -1,3 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { describe, expect, it } from 'vitest';
 
 import { readDispatchSettings, readSettings } from '../../shared/runtime/settings.ts';
@@ -44,11 +48,24 @@ describe('settings', () => {
     ['K_CE_OVERRIDES', '{"extensions":{"A-b":"c"}}', 'it takes extensions with names'],
     ['LOG_LEVEL', 'loud', 'it takes trace, debug, info, warn, error, fatal or silent'],
     ['BEADS_DOLT_SERVER_PORT', '70000', 'it takes a whole number from 1 to 65535'],
+    ['AGENT_ASSIGNEE', ' ', 'AGENT_ASSIGNEE is " "; it takes a name without blanks around it'],
+    [
+      'BEADBOARD_URL',
+      'http://me:hunter2@board/x?token=hunter2',
+      'BEADBOARD_URL is "http://board/…"; it takes an http or https address',
+    ],
     ['BEADS_DIR', '/nowhere', "it takes a folder with bd's metadata.json"],
   ])('a setting error says in one line what is wrong with %s=%s', (name, value, line) => {
     const read = () => readSettings({ ...database, [name]: value });
     expect(read).toThrow(line);
     expect(read).toThrow(/^[^\n]*$/);
+  });
+
+  it('a project id with half a character is still a source', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'beads-settings-'));
+    await writeFile(join(folder, 'metadata.json'), '{"project_id":"a\\ud800b"}');
+    expect(readSettings({ ...database, BEADS_DIR: folder }).source).toBe('/beads/a%EF%BF%BDb');
+    await rm(folder, { recursive: true });
   });
 
   it('a setting error names what is missing', () => {
