@@ -1,5 +1,6 @@
 import { parseBead, type Bead, type ParsedBead } from './rows/bead.ts';
 import { DISPATCHER, REAPER } from './rows/actors.ts';
+import type { MarkerName } from './rows/claim-marker.ts';
 import { outboxEntryOf, OUTBOX_ENTRIES_SQL, type OutboxEntry } from './rows/outbox.ts';
 import { DELETE_LOCAL_SQL } from './rows/local-metadata.ts';
 import { statementsFor } from './rows/statements.ts';
@@ -28,6 +29,24 @@ const TAIL_CHARACTERS = 4_000;
 const CHANGE_COLUMNS = `
   id, issue_id, actor, event_type, RIGHT(new_value, ${TAIL_CHARACTERS}) AS tail,
   UTC_TIMESTAMP() - INTERVAL TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) SECOND AS at`;
+
+/** How often each transition is in history. */
+export type TransitionCounts = Readonly<Record<MarkerName, number>>;
+
+/** The last line of the notes in a row of history: a line break is a backslash and an n there. */
+const LAST_NOTE = String.raw`SUBSTRING_INDEX(new_value, '\\n', -1)`;
+const TRANSITION_COUNTS_SQL = `
+  SELECT CASE
+           WHEN actor = '${REAPER}' AND new_value LIKE '%"status":"blocked"}' THEN 'reaped'
+           WHEN actor = '${REAPER}' THEN 'released'
+           WHEN new_value LIKE '%"status":"in_progress"}' THEN 'claimed'
+           WHEN new_value LIKE '%"status":"blocked"}' THEN 'given-up'
+           WHEN ${LAST_NOTE} LIKE '%dispatched: job=%' THEN 'dispatched'
+           WHEN ${LAST_NOTE} LIKE '%dispatch outcome unknown: %' THEN 'unconfirmed'
+           WHEN ${LAST_NOTE} LIKE '%dispatch withdrawn: %' THEN 'withdrawn'
+           ELSE 'failed'
+         END AS transition, COUNT(*) AS count
+    FROM events WHERE actor IN ('${DISPATCHER}', '${REAPER}') GROUP BY transition`;
 
 /** What people ask of the database beside the snapshot; it reads, and removes events when it is told to. */
 export class Inspector {
@@ -74,6 +93,23 @@ export class Inspector {
       [seconds, [DISPATCHER, REAPER]],
     );
     return rows.map(changeOf).toSorted(byTime);
+  }
+
+  /** Counts over all of history, so that no restart loses one. */
+  async transitionCounts(): Promise<TransitionCounts> {
+    const rows = await this.#connection.query(TRANSITION_COUNTS_SQL);
+    const found = new Map(rows.map(({ transition, count }) => [String(transition), Number(count)]));
+    const of = (name: MarkerName) => found.get(name) ?? 0;
+    return {
+      claimed: of('claimed'),
+      dispatched: of('dispatched'),
+      unconfirmed: of('unconfirmed'),
+      failed: of('failed'),
+      'given-up': of('given-up'),
+      reaped: of('reaped'),
+      released: of('released'),
+      withdrawn: of('withdrawn'),
+    };
   }
 
   /** Assignees of open beads with the number of their beads and one of the ids. */

@@ -95,6 +95,11 @@ export const variables = z.object({
     .optional()
     .describe('Extra CloudEvent extensions as JSON. Set by a SinkBinding.'),
   PORT: port.default(8080).describe('Where the function listens. Set by Knative.'),
+  BASE_PATH: z
+    .string()
+    .regex(/^(\/[\w.~-]+)*$/, { error: 'a path such as /beads, without a slash at its end' })
+    .default('')
+    .describe('Path under which the watcher serves its page and API, behind a reverse proxy.'),
   PAUSED: yesNo
     .default(false)
     .describe('A tick answers 204 and does nothing; events that wait continue waiting.'),

@@ -5,6 +5,8 @@ import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { readSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
 import { traceOf } from '../../shared/runtime/trace.ts';
+import { StateServer } from './server.ts';
+import { StateReader } from './state-reader.ts';
 import { sleep, watch } from './watch.ts';
 
 /** As long as a timer may be, roughly. */
@@ -19,6 +21,29 @@ const { database, K_SINK, PAUSED } = settings;
 const about = { database: database.database, host: database.host, paused: PAUSED };
 log.info(about, `watch starts; wake-ups go to ${K_SINK ?? 'nobody yet: K_SINK is not set'}`);
 for (const warning of settings.warnings) log.warn(warning);
+const newToCloudEvent = () =>
+  toCloudEventFrom({
+    project: settings.source,
+    function: 'watch',
+    traceparent: traceOf(undefined),
+    extensions: settings.eventExtensions,
+  });
+const policy = policyOf(settings);
+const { AGENT_ASSIGNEE: assignee, PORT: port, BASE_PATH: basePath } = settings;
+const server = new StateServer({
+  reader: new StateReader({
+    database: new BeadsDatabase(database, assignee),
+    newToCloudEvent,
+    policy,
+    assignee,
+    paused: PAUSED,
+  }),
+  port,
+  basePath,
+  paused: PAUSED,
+  log,
+});
+server.listen();
 void run();
 
 async function run(): Promise<void> {
@@ -28,21 +53,17 @@ async function run(): Promise<void> {
     while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
   } else {
     await watch({
-      database: new BeadsDatabase(database, settings.AGENT_ASSIGNEE, log),
+      database: new BeadsDatabase(database, assignee, log),
       sink: new Sink(K_SINK),
-      newToCloudEvent: () =>
-        toCloudEventFrom({
-          project: settings.source,
-          function: 'watch',
-          traceparent: traceOf(undefined),
-          extensions: settings.eventExtensions,
-        }),
-      policy: policyOf(settings),
+      newToCloudEvent,
+      policy,
       reapAfterMinutes: settings.REAP_AFTER_MINUTES,
       asksForJobs: settings.AGENT_SERVICE_URL !== undefined,
       log,
+      onSnapshot: () => server.tell(),
       signal: stop.signal,
     });
   }
+  server.close();
   process.exit(0);
 }

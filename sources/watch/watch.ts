@@ -31,6 +31,8 @@ export interface WatchParts {
   /** Whether the reaper knows an agent service to ask about jobs. */
   asksForJobs: boolean;
   log: Logger;
+  /** Called after each snapshot. */
+  onSnapshot: () => void;
   /** Ends the watcher. */
   signal: AbortSignal;
 }
@@ -45,6 +47,7 @@ export async function watch(parts: WatchParts): Promise<void> {
     try {
       await database.use(newToCloudEvent(), async (beads) => {
         await watchOver(beads, wakers, parts, () => {
+          parts.onSnapshot();
           if (isAway) log.info('the database is back');
           isAway = false;
           delay.reset();

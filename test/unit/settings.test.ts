@@ -12,6 +12,7 @@ describe('settings', () => {
   it('the settings have the defaults of the contract', () => {
     expect(readSettings(database)).toEqual({
       PORT: 8080,
+      BASE_PATH: '',
       PAUSED: false,
       AGENT_ASSIGNEE: 'agent',
       MAX_DISPATCHES_PER_TICK: 10,

@@ -1,0 +1,87 @@
+import type { BeadsDatabase } from '../../shared/beads/beads.ts';
+import type { TransitionCounts } from '../../shared/beads/inspector.ts';
+import type { ToCloudEvent } from '../../shared/events/to-cloud-event.ts';
+import type { Policy } from '../../shared/rules/policy.ts';
+import { SingleFlight } from '../../shared/runtime/single-flight.ts';
+import { listOf, type ListedBead } from '../../shared/views/list.ts';
+import { statusOf, type StatusView } from '../../shared/views/status.ts';
+import { storyOf, type StoryView } from '../../shared/views/story.ts';
+import { whyOf, type WhyView } from '../../shared/views/why.ts';
+
+/** The shape of `/api/v1/state`: what `kn beads status` and `kn beads list` show. */
+export interface StateView {
+  status: StatusView;
+  beads: ListedBead[];
+  transitions: TransitionCounts;
+}
+
+/** The shape of `/api/v1/beads/{id}`: what `kn beads why` and `kn beads history` show. */
+export interface BeadView {
+  why: WhyView;
+  history: StoryView;
+}
+
+/** However many ask, the database is asked this often. */
+const FRESH_MS = 1_000;
+/** The watcher asks neither BeadBoard nor the agent service. */
+const NOT_ASKED = { freeCapacity: undefined, isBeadBoardBusy: undefined };
+
+export interface StateReaderParts {
+  database: BeadsDatabase;
+  newToCloudEvent: () => ToCloudEvent;
+  policy: Policy;
+  assignee: string;
+  paused: boolean;
+}
+
+/** Reads for the page, the API and the metrics; the same snapshot and rules as the dispatcher. */
+export class StateReader {
+  readonly #parts: StateReaderParts;
+  readonly #flights = new SingleFlight<StateView>();
+  #last: { state: StateView; readAt: number } | undefined;
+
+  constructor(parts: StateReaderParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws when the database does not answer. */
+  async state(): Promise<StateView> {
+    if (this.#last !== undefined && performance.now() - this.#last.readAt < FRESH_MS) {
+      return this.#last.state;
+    }
+    return await this.#flights.run(async () => {
+      const state = await this.#read();
+      this.#last = { state, readAt: performance.now() };
+      return state;
+    });
+  }
+
+  /** @throws when the database does not answer. */
+  async bead(id: string): Promise<BeadView> {
+    const { database, newToCloudEvent, policy, assignee: sentinel, paused } = this.#parts;
+    return await database.inspect(newToCloudEvent(), async (beads, inspector) => {
+      const snapshot = await beads.readSnapshot();
+      const about = { sentinel, paused, surroundings: NOT_ASKED };
+      return {
+        why: whyOf(id, await inspector.find(id), snapshot, policy, about),
+        history: storyOf(id, await inspector.history(id)),
+      };
+    });
+  }
+
+  async #read(): Promise<StateView> {
+    const { database, newToCloudEvent, policy, assignee, paused } = this.#parts;
+    return await database.inspect(newToCloudEvent(), async (beads, inspector) => {
+      const snapshot = await beads.readSnapshot();
+      const blocked = await inspector.blocked();
+      const assignees = await inspector.openAssignees();
+      const outboxEvents = (await inspector.outbox()).length;
+      const about = { snapshot, policy, assignee, paused, blocked, assignees, outboxEvents };
+      return {
+        status: statusOf(about),
+        beads: listOf(snapshot, blocked, policy, NOT_ASKED),
+        transitions: await inspector.transitionCounts(),
+      };
+    });
+  }
+}

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+
+import { programCommand } from './world/function.ts';
+import { freePort, WorldProcess } from './world/process.ts';
+import { makeUser } from './world/rights.ts';
+import { Scene } from './world/scene.ts';
+
+describe('the watcher serves', () => {
+  let scene: Scene;
+  let watcher: WorldProcess | undefined;
+  let url: string;
+  beforeEach(async () => {
+    scene = await Scene.open();
+  });
+  afterEach(async () => {
+    await watcher?.stop();
+    await scene.close();
+  });
+
+  async function start(settings: Record<string, string> = {}): Promise<void> {
+    const port = await freePort();
+    const { user, password } = await makeUser(
+      scene.settings.port,
+      scene.settings.database,
+      'watch',
+    );
+    const { command, environment } = programCommand('watch');
+    const [file = '', ...args] = command;
+    watcher = await WorldProcess.start(file, args, /"listening"/, {
+      env: {
+        ...environment,
+        ...scene.environment(),
+        BEADS_DOLT_SERVER_USER: user,
+        BEADS_DOLT_PASSWORD: password,
+        PORT: String(port),
+        ...settings,
+      },
+    });
+    url = `http://127.0.0.1:${port}`;
+  }
+  const text = async (path: string) => await (await fetch(url + path)).text();
+  const json = async (path: string): Promise<unknown> => await (await fetch(url + path)).json();
+
+  it('the state and each bead as kn beads shows them, with a user that only reads', async () => {
+    const { tracker } = scene;
+    await tracker.create('code-run', { assignee: 'agent' });
+    await scene.dispatch();
+    await tracker.create('code-blank', { assignee: 'agent', acceptance_criteria: '' });
+    await start({ K_SINK: '' });
+    expect(await json('/api/v1/state')).toMatchObject({
+      status: { counts: { inProgress: 1, skipped: 1, eligible: 0 }, outbox: { events: 0 } },
+      beads: [
+        { id: 'code-run', state: 'in-progress' },
+        { id: 'code-blank', state: 'skipped', why: 'no-acceptance-criteria' },
+      ],
+      transitions: { claimed: 1, dispatched: 1, failed: 0 },
+    });
+    expect(await json('/api/v1/beads/code-blank')).toMatchObject({
+      why: { dispatchable: false, reasons: [{ code: 'no-acceptance-criteria' }] },
+      history: { lines: [{ what: 'created' }] },
+    });
+    expect((await fetch(`${url}/api/v1/beads/code-none`)).status).toBe(404);
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405);
+    expect([await text('/healthz'), await text('/readyz')]).toEqual(['ok', 'ok']);
+  });
+
+  it('metrics that equal the history, whatever process wrote it', async () => {
+    const { tracker, board } = scene;
+    for (const id of ['code-a', 'code-b', 'code-c'])
+      await tracker.create(id, { assignee: 'agent' });
+    board.onPost = (id) =>
+      id === 'code-b'
+        ? { status: 400, json: { error: 'no' } }
+        : id === 'code-c'
+          ? 'hangup'
+          : undefined;
+    await scene.dispatch();
+    await tracker.age('code-a', 45);
+    await scene.reap();
+    await start({ K_SINK: '' });
+    const lines = (await text('/metrics')).split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'beads_dispatch_transitions_total{transition="claimed"} 3',
+        'beads_dispatch_transitions_total{transition="dispatched"} 1',
+        'beads_dispatch_transitions_total{transition="failed"} 1',
+        'beads_dispatch_transitions_total{transition="unconfirmed"} 1',
+        'beads_dispatch_transitions_total{transition="reaped"} 1',
+        'beads_dispatch_beads{state="back-off"} 1',
+        'beads_dispatch_beads{state="blocked"} 1',
+        'beads_dispatch_skipped_beads{reason="back-off"} 1',
+        'beads_dispatch_in_flight 1',
+        'beads_dispatch_breaker_open 0',
+        'beads_dispatch_paused 0',
+      ]),
+    );
+  });
+
+  it('a page under a path that runs one script, loads nothing from elsewhere, and has no text of a bead', async () => {
+    await scene.tracker.create('code-a', { assignee: 'agent', title: '<script>alert(1)</script>' });
+    await start({ K_SINK: '', BASE_PATH: '/beads' });
+    const answer = await fetch(`${url}/beads/`);
+    const page = await answer.text();
+    expect(page.length).toBeLessThan(100_000);
+    const policy = answer.headers.get('content-security-policy') ?? '';
+    const [, nonce = 'none'] = /script-src 'nonce-([^']+)'/.exec(policy) ?? [];
+    expect(policy).toContain("default-src 'none'");
+    expect(page.match(/<script/g)).toHaveLength(1);
+    expect(page).toContain(`<script nonce="${nonce}">`);
+    expect(page).not.toContain('alert(1)');
+    expect(page).not.toMatch(/(?:src|href)=/);
+    expect((await fetch(`${url}/`)).status).toBe(404);
+    const state = z
+      .object({ beads: z.array(z.object({ title: z.string() })) })
+      .parse(await json('/beads/api/v1/state'));
+    expect(state.beads[0]?.title).toBe('<script>alert(1)</script>');
+  });
+
+  it('a stream that tells of a change', async () => {
+    await start();
+    const answer = await fetch(`${url}/api/v1/events`);
+    expect(answer.headers.get('content-type')).toBe('text/event-stream');
+    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+    await scene.tracker.create('code-a', { assignee: 'agent', acceptance_criteria: '' });
+    let seen = '';
+    while (!seen.includes('event: changed')) seen += (await reader?.read())?.value ?? '';
+    await reader?.cancel();
+  });
+});
