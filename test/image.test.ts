@@ -31,7 +31,7 @@ describe('the Containerfile', () => {
     // Both where it is baked and where it runs: a compile cache is its user's.
     expect(containerfile.match(/^FROM .*:nonroot\b/gm)).toHaveLength(2);
     expect(containerfile.split(`USER ${USER}:${USER}`)).toHaveLength(3);
-    expect(containerfile).toContain('COPY --from=build /src/dist/*.cjs ./');
+    expect(containerfile).toContain('COPY --from=build /src/dist/*.cjs /src/dist/NOTICES.txt ./');
     expect(containerfile).toContain('NODE_COMPILE_CACHE=/app/.compile-cache');
     const { NODE_OPTIONS } = programCommand('dispatch').environment;
     expect(containerfile).toContain(`NODE_OPTIONS=${NODE_OPTIONS}`);

@@ -65,7 +65,9 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
   });
 
   it('an overlay locks down every container and gives no pod a service account token', () => {
-    const pods = objects.filter(({ kind }) => ['Service', 'ContainerSource'].includes(kind));
+    const pods = objects.filter(
+      ({ kind, apiVersion }) => kind === 'ContainerSource' || apiVersion.startsWith('serving.'),
+    );
     expect(pods.length).toBeGreaterThanOrEqual(5);
     for (const { metadata, spec } of pods) {
       const { containers, serviceAccountName } = withPods.parse(spec).template.spec;
@@ -80,7 +82,9 @@ describe.each(OVERLAYS)('the overlay %s', (overlay) => {
         });
       }
     }
-    for (const { metadata } of objects.filter(({ kind }) => kind === 'Service')) {
+    for (const { metadata } of objects.filter(({ apiVersion }) =>
+      apiVersion.startsWith('serving.'),
+    )) {
       expect(metadata.labels).toMatchObject({
         'networking.knative.dev/visibility': 'cluster-local',
       });

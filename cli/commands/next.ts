@@ -44,7 +44,7 @@ export function addNext(program: Command): void {
           ];
           if (rows.length === 0) print('The next tick finds nothing to do.');
           else printTable(options.headers ? [['NAME', 'ACTION', 'WHY'], ...rows] : rows);
-          if (unasked.length > 0) print(`Not asked: ${unasked.join('; ')}`);
+          for (const each of unasked) print(`Not asked: ${each}`);
         },
         { asks: true },
       );

@@ -49,7 +49,7 @@ export async function printStatus(options: OutputOptions): Promise<StatusView> {
   for (const { assignee, beads, example } of view.nearMisses) {
     print(
       bad(
-        `${beads} open beads belong to "${assignee}", for example ${example}; did you mean "${view.assignee}"?`,
+        `${beads} open ${beads === 1 ? 'bead belongs' : 'beads belong'} to "${assignee}", for example ${example}; did you mean "${view.assignee}"?`,
       ),
     );
   }

@@ -57,7 +57,7 @@ function printWhy(view: WhyView, unasked: readonly string[]): void {
   if (missed.length === 0) for (const { message } of reasons) print(`  ${bad('✗')} ${message}`);
   if (earliest !== null) print(`Earliest: ${localTimeWithGap(earliest, new Date())}`);
   if (command !== null) print(`What helps: ${command}`);
-  if (unasked.length > 0 && conditions.length > 0) print(`Not asked: ${unasked.join('; ')}`);
+  if (conditions.length > 0) for (const each of unasked) print(`Not asked: ${each}`);
 }
 
 /** Puts conditions side by side, as many as fit a line. */

@@ -47,7 +47,7 @@ dt{color:var(--soft);font-size:.85rem}dd{margin:0;font-size:1.4rem;font-variant-
 th{text-align:left;color:var(--soft);font-weight:500;font-size:.85rem}
 th,td{padding:.4rem .6rem;border-bottom:1px solid var(--rule);vertical-align:top}.n{text-align:right}
 td.n{font-variant-numeric:tabular-nums;white-space:nowrap}
-td small{display:block;color:var(--soft);overflow-wrap:anywhere}
+td:first-child{min-width:10rem}td small{display:block;color:var(--soft);overflow-wrap:anywhere}
 button{font:inherit;color:var(--run);background:none;border:0;padding:0;cursor:pointer;text-align:left}
 button:focus-visible{outline:2px solid var(--run);outline-offset:2px}
 .in-progress{color:var(--run)}.eligible{color:var(--ok)}.back-off,.skipped{color:var(--wait)}.blocked{color:var(--stop)}
