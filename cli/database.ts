@@ -70,7 +70,7 @@ async function ask(settings: Settings): Promise<{ surroundings: Surroundings; un
   const unasked: string[] = [];
   const log = createLog('kn-beads', { level: 'silent', secrets: settings.log.secrets });
   const agentService = AgentService.of(settings, log);
-  const freeCapacity = agentService && ((await agentService.freeCapacity()) ?? 0);
+  const freeCapacity = agentService && ((await agentService.freeCapacity()) ?? 'no-answer');
   if (agentService === undefined) unasked.push('the agent service (AGENT_SERVICE_URL is not set)');
   let isBeadBoardBusy: boolean | undefined;
   if (BEADBOARD_URL === undefined) {

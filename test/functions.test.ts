@@ -153,7 +153,7 @@ describe('the built functions', () => {
     }
   });
 
-  it('logs and events contain no prompt, no description and no answer', async () => {
+  it('logs contain no prompt and no description, and events no answer either', async () => {
     await scene.tracker.create('code-a1', {
       assignee: 'agent',
       description: 'canary-description',
@@ -161,7 +161,7 @@ describe('the built functions', () => {
     });
     const dispatch = await start('dispatch');
     const answers = [
-      { status: 500, json: { error: 'canary-refused' } },
+      { status: 500, json: { error: 'canary-refused token=hunter22' } },
       { status: 502, json: { error: 'fetch failed canary-unknown' } },
     ];
     scene.board.onPost = () => answers.shift();
@@ -179,7 +179,9 @@ describe('the built functions', () => {
     expect(JSON.stringify(scene.sink.events)).not.toContain('canary');
     await dispatch.stop();
     expect(dispatch.output).toContain('code-a1');
-    expect(dispatch.output).not.toContain('canary');
+    // Of an answer the field `error`, as a quotation without secrets.
+    expect(dispatch.output).toContain('canary-refused token=[secret]');
+    expect(dispatch.output).not.toMatch(/hunter22|canary-(description|acceptance|elsewhere)/);
   });
 
   it('a function without a sink logs its events, and says so at the start', async () => {

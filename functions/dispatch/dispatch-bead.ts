@@ -55,8 +55,13 @@ export async function dispatchBead(
       return 'withdrawn';
     }
     const outcome = await beadboard.dispatch(bead.id, traceparent);
-    // What is known, before anything else can go wrong. An answer's words may hold anything.
-    log.info({ bead: bead.id, attempt, outcome: { ...outcome, words: undefined } }, 'dispatched');
+    // What is known, before anything else can go wrong.
+    if (outcome.kind === 'accepted') {
+      log.info({ bead: bead.id, attempt, jobId: outcome.jobId }, 'dispatched');
+    } else {
+      const { kind, reason, words: answer } = outcome;
+      log.warn({ bead: bead.id, attempt, outcome: kind, reason, answer }, 'not dispatched');
+    }
     await record((claimed) => recordOf(claimed, outcome), outcome.kind);
     faults.clear();
     return resultOf(outcome);

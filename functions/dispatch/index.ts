@@ -6,6 +6,7 @@ import { serve } from '../../shared/runtime/server.ts';
 import { readDispatchSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
 import { tickFunction } from '../../shared/tick/tick-function.ts';
 import { policyOf } from '../../shared/rules/policy.ts';
+import { SkipReport } from './skip-report.ts';
 import { dispatchTick } from './tick.ts';
 
 const settings = settingsOrExit(readDispatchSettings);
@@ -16,6 +17,7 @@ const parts = {
   beadboard: new BeadBoard(settings.BEADBOARD_URL, settings.DISPATCH_TIMEOUT_MS),
   agentService: AgentService.of(settings, log),
   policy: policyOf(settings),
+  skipReport: new SkipReport(),
   tickTimeoutMs: settings.TICK_TIMEOUT_MS,
 };
 

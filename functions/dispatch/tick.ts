@@ -2,7 +2,7 @@ import { AT_WORK, NO_ANSWER, type AgentService } from '../../shared/agent-servic
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
 import type { Bead } from '../../shared/beads/rows/bead.ts';
 import { isSendDue } from '../../shared/beads/rows/outbox.ts';
-import type { DispatchDecision, Eligible } from '../../shared/rules/eligibility.ts';
+import type { Eligible } from '../../shared/rules/eligibility.ts';
 import {
   isDispatchDue,
   stopReason,
@@ -17,12 +17,15 @@ import type { TickContext, TickResult } from '../../shared/tick/tick-function.ts
 import { dispatchBead } from './dispatch-bead.ts';
 import { DispatchPlan } from './dispatch-plan.ts';
 import { Progress, type DispatchCounts } from './progress.ts';
+import type { SkipReport } from './skip-report.ts';
 
 export interface DispatchParts {
   database: BeadsDatabase;
   beadboard: BeadBoard;
   agentService: AgentService | undefined;
   policy: Policy;
+  /** Lives as long as the process. */
+  skipReport: SkipReport;
   /** A tick takes no new bead after this long. */
   tickTimeoutMs: number;
 }
@@ -35,7 +38,7 @@ export interface DispatchParts {
  * @throws when it could not look: the database or BeadBoard does not answer.
  */
 export async function dispatchTick(
-  { database, beadboard, agentService, policy, tickTimeoutMs }: DispatchParts,
+  { database, beadboard, agentService, policy, skipReport, tickTimeoutMs }: DispatchParts,
   context: TickContext,
 ): Promise<TickResult<DispatchCounts>> {
   const deadline = performance.now() + tickTimeoutMs;
@@ -50,10 +53,11 @@ export async function dispatchTick(
       skipped: skipped.length,
       ...recovered,
     });
-    report(plan.decision, context);
+    skipReport.report(plan.decision, context.log);
+    skipReport.reportConditions(plan.snapshot.open, now, policy, context.log);
     if (eligible.length === 0) return { counts: progress.counts, isDispatchDue: false };
 
-    const freeCapacity = agentService && ((await agentService.freeCapacity()) ?? 0);
+    const freeCapacity = agentService && ((await agentService.freeCapacity()) ?? 'no-answer');
     let stop: StopCode | undefined;
     for (;;) {
       const remaining = progress.remaining(plan.decision.eligible);
@@ -112,11 +116,6 @@ async function hasJobAtWork(
 
 /** A log line holds so many beads with their reasons; `skipped` in the tick's line counts them all. */
 const MAX_LOGGED = 100;
-
-function report({ skipped, breaker }: DispatchDecision, { log }: TickContext): void {
-  if (breaker.kind !== 'closed') log.warn({ breaker }, 'dispatches keep failing');
-  if (skipped.length > 0) log.info({ skipped: skipped.slice(0, MAX_LOGGED) }, 'skipped');
-}
 
 /** A bead that waits only for room has a reason, too. */
 function reportStop(

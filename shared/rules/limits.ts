@@ -10,8 +10,8 @@ export interface TickState {
   isTimeOver: boolean;
   /** Beads that were dispatched, or may have been. */
   taken: number;
-  /** What the agent service can start; `undefined` when it was not asked. */
-  freeCapacity: number | undefined;
+  /** What the agent service can start; `undefined` when there is none to ask. */
+  freeCapacity: number | 'no-answer' | undefined;
   /** Beads in progress for the sentinel, those that other ticks have taken among them. */
   inFlight: number;
   missesInARow: number;
@@ -32,6 +32,7 @@ export type StopCode = Extract<
   | 'time-over'
   | 'tick-full'
   | 'no-capacity'
+  | 'agent-service-away'
   | 'in-flight'
   | 'failures-in-a-row'
   | 'beadboard-busy'
@@ -43,6 +44,7 @@ export function stopReason(state: TickState, policy: Policy): StopCode | undefin
   if (state.isStopping) return 'stopping';
   if (state.isTimeOver) return 'time-over';
   if (taken >= policy.maxDispatchesPerTick) return 'tick-full';
+  if (freeCapacity === 'no-answer') return 'agent-service-away';
   if (taken >= freeCapacity) return 'no-capacity';
   if (!hasRoom(policy, state.inFlight)) return 'in-flight';
   if (missesInARow >= MISSES_THAT_END_A_TICK) return 'failures-in-a-row';

@@ -6,7 +6,7 @@ import { reasonOf, skip, type Skipped } from './reasons.ts';
 
 /** What can be asked only of others; `undefined` where nobody was asked. */
 export interface Surroundings {
-  freeCapacity: number | undefined;
+  freeCapacity: number | 'no-answer' | undefined;
   isBeadBoardBusy: boolean | undefined;
 }
 

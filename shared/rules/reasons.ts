@@ -38,6 +38,7 @@ const WORDS = {
   'time-over': () => "the tick's time is over",
   'tick-full': () => 'MAX_DISPATCHES_PER_TICK is reached',
   'no-capacity': () => 'the agent service has no free capacity',
+  'agent-service-away': () => 'the agent service does not answer',
   'in-flight': () => 'MAX_IN_FLIGHT is reached',
   'failures-in-a-row': ({ count }: Detail) => `${count} dispatches failed in a row in this tick`,
   'beadboard-busy': () => 'BeadBoard is busy',

@@ -102,9 +102,18 @@ export function tickFunction(
   };
 
   function contextOf(traceparent: string): TickContext {
+    // So that one search finds a tick's lines, its events and its call to BeadBoard.
+    const traced = log.child({ traceId: traceparent.split('-')[1] });
     const { source: project, eventExtensions: extensions } = settings;
     const toCloudEvent = toCloudEventFrom({ project, function: name, traceparent, extensions });
-    return { log, relay, faults: new BeadFaults(log), toCloudEvent, traceparent, isStopping };
+    return {
+      log: traced,
+      relay,
+      faults: new BeadFaults(traced),
+      toCloudEvent,
+      traceparent,
+      isStopping,
+    };
   }
 
   async function runTick(context: TickContext, trigger: string): Promise<void> {
@@ -113,12 +122,12 @@ export function tickFunction(
       const { counts, isDispatchDue } = await tick(context);
       await relay.flush();
       const durationMs = Math.round(performance.now() - startedAt);
-      log.info({ ...counts, isDispatchDue, trigger, durationMs }, 'tick');
+      context.log.info({ ...counts, isDispatchDue, trigger, durationMs }, 'tick');
       if (counts.errors > 0) throw new TickIncompleteError(counts.errors);
     } catch (error) {
       const { code, message } = describeError(error);
       const stack = code === UNEXPECTED && error instanceof Error ? { stack: error.stack } : {};
-      log.error({ code, trigger, ...stack }, message);
+      context.log.error({ code, trigger, ...stack }, message);
       relay.sendNow(context.toCloudEvent(tickFailed(name, settings.source, error)));
       await relay.flush();
       throw error;

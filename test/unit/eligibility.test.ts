@@ -187,6 +187,7 @@ describe('the limits of a tick', () => {
     ['tick-full', { taken: 10 }],
     ['no-capacity', { freeCapacity: 0 }],
     ['no-capacity', { taken: 2, freeCapacity: 2 }],
+    ['agent-service-away', { freeCapacity: 'no-answer' }],
     ['in-flight', { inFlight: 7 }],
     ['failures-in-a-row', { missesInARow: 2 }],
     ['beadboard-busy', { wasBusy: true }],

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 
 import { dispatchTick, type DispatchParts } from '../../functions/dispatch/tick.ts';
+import { SkipReport } from '../../functions/dispatch/skip-report.ts';
 import type { DispatchCounts } from '../../functions/dispatch/progress.ts';
 import { reapTick, type ReapCounts, type ReapParts } from '../../functions/reap/tick.ts';
 import { toCloudEventFrom } from '../../shared/events/to-cloud-event.ts';
@@ -81,6 +82,7 @@ export class Scene {
       beadboard: new BeadBoard(this.board.url, 30_000),
       agentService: undefined,
       policy: DEFAULT_POLICY,
+      skipReport: new SkipReport(),
       tickTimeoutMs: 100_000,
       ...replaced,
     };
