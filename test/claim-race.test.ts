@@ -24,7 +24,7 @@ describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
 
   it(
     `concurrent claims of one bead have exactly one winner in each of ${ROUNDS} rounds`,
-    { timeout: 900_000 },
+    { timeout: 1_800_000 },
     async () => {
       const sessions = await Promise.all(
         Array.from({ length: DISPATCHERS }, () => Connection.open(scene.settings)),

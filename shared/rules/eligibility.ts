@@ -37,25 +37,27 @@ export function decideDispatch(snapshot: Snapshot, policy: Policy): DispatchDeci
     if (reason === undefined) eligible.push(eligibleOf(candidate));
     else skipped.push(skip(candidate.bead.id, reason));
   }
-  const reopened = (id: string) =>
-    open.find(({ bead }) => bead.id === id)?.failures.reopenedSecondsAgo ??
-    Number.POSITIVE_INFINITY;
-  const latest = Math.min(
-    ...open.flatMap(({ failures }) => failures.reopenedSecondsAgo ?? []),
-    Number.POSITIVE_INFINITY,
-  );
-  const breaker = breakerOf(misses, latest);
-  const sorted = eligible.toSorted(byUrgency);
+  const wished = lastReopened(open);
+  const breaker = breakerOf(misses, wished?.secondsAgo);
+  const ranked = eligible.toSorted(byUrgency);
   // A half-open breaker tries the bead that a person asked for.
   const best =
     breaker.kind === 'half-open'
-      ? sorted.toSorted(
-          (a, b) => Number(reopened(b.bead.id) === latest) - Number(reopened(a.bead.id) === latest),
+      ? ranked.toSorted(
+          (a, b) => Number(b.bead.id === wished?.id) - Number(a.bead.id === wished?.id),
         )
-      : sorted;
+      : ranked;
   const tried = breaker.kind === 'closed' ? best.length : breaker.kind === 'half-open' ? 1 : 0;
   const heldBack = best.slice(tried).map(({ bead }) => skip(bead.id, breakerReason(breaker, now)));
   return { eligible: best.slice(0, tried), skipped: [...skipped, ...heldBack], breaker };
+}
+
+/** @returns the open bead that a person asked for last; `undefined` without such a wish. */
+function lastReopened(open: readonly Candidate[]): { id: string; secondsAgo: number } | undefined {
+  const wishes = open.flatMap(({ bead: { id }, failures: { reopenedSecondsAgo: secondsAgo } }) =>
+    secondsAgo === undefined ? [] : [{ id, secondsAgo }],
+  );
+  return wishes.toSorted((a, b) => a.secondsAgo - b.secondsAgo)[0];
 }
 
 /** One condition of a bead, as it is met or not. */

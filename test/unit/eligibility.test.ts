@@ -123,6 +123,26 @@ describe('the decision about beads', () => {
     });
   });
 
+  it('a half-open breaker tries the bead that a person asked for last, whatever its rank', () => {
+    const asked = (id: string, reopenedSecondsAgo: number) =>
+      candidate({ id }, { failures: { ...NO_FAILURES, reopenedSecondsAgo } });
+    const open = [candidate({ id: 'a' }), asked('b', 60), asked('c', 10), asked('d', 30)];
+    const decided = (lastSecondsAgo: number) =>
+      decideDispatch(
+        { now, open, ...nothingElse, misses: { count: 5, beads: 3, lastSecondsAgo } },
+        policy,
+      );
+    expect(decided(100)).toMatchObject({
+      breaker: { kind: 'half-open' },
+      eligible: [{ bead: { id: 'c' } }],
+      skipped: ['a', 'b', 'd'].map((id) => ({ id, code: 'breaker-half-open' })),
+    });
+    // A wish that is older than the last miss has been tried.
+    expect(decided(5).eligible).toEqual([]);
+    // A closed breaker keeps the order.
+    expect(decideOn(...open).eligible.map(({ bead }) => bead.id)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
   it('eligible beads are ordered by priority, then by last change, then by id', () => {
     const earlier = new Date(now.getTime() - 1000);
     const { eligible } = decideOn(
