@@ -2,7 +2,8 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { toCloudEventFrom } from '../../shared/events/to-cloud-event.ts';
-import { Relay, type UnsentEvent } from '../../shared/events/relay.ts';
+import type { UnsentEvent } from '../../shared/events/outbox-port.ts';
+import { Relay } from '../../shared/events/relay.ts';
 import { Sink } from '../../shared/events/sink.ts';
 import { outboxKeys } from '../../shared/beads/rows/outbox.ts';
 import { DatabaseUnreachableError } from '../../shared/runtime/errors.ts';

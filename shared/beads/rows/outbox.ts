@@ -1,4 +1,4 @@
-import type { OutboxPort, UnsentEvent } from '../../events/relay.ts';
+import type { OutboxPort, UnsentEvent } from '../../events/outbox-port.ts';
 import { oneLine } from '../../runtime/quote.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
 import type { Row, Connection } from '../sql/connection.ts';
