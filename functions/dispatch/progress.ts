@@ -80,6 +80,11 @@ export class Progress {
     return asUrgent[randomInt(asUrgent.length)] ?? best;
   }
 
+  /** Of beads that this tick takes no more. */
+  skipAll({ length }: readonly Eligible[]): void {
+    this.counts.skipped += length;
+  }
+
   skip(id: string): void {
     this.#tried.add(id);
     this.counts.skipped += 1;

@@ -2,7 +2,6 @@ import { AT_WORK, NO_ANSWER, type AgentService } from '../../shared/agent-servic
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
 import type { Bead } from '../../shared/beads/rows/bead.ts';
 import { isSendDue } from '../../shared/beads/rows/outbox.ts';
-import type { Eligible } from '../../shared/rules/eligibility.ts';
 import {
   isDispatchDue,
   stopReason,
@@ -65,7 +64,9 @@ export async function dispatchTick(
       if (next === undefined) break;
       stop = stopReason(stateNow(), policy) ?? (await askBeadBoard());
       if (stop !== undefined) {
-        reportStop(stop, remaining, next, progress, context);
+        progress.skipAll(remaining);
+        const reason = reasonOf(stop, { count: progress.missesInARow });
+        skipReport.reportStop(reason, remaining, next, context.log);
         break;
       }
       if (await hasJobAtWork(agentService, next.bead)) {
@@ -112,21 +113,4 @@ async function hasJobAtWork(
   if (job === undefined || agentService === undefined) return false;
   const state = await agentService.jobState(job.id).catch(() => NO_ANSWER);
   return AT_WORK.has(state);
-}
-
-/** A log line holds so many beads with their reasons; `skipped` in the tick's line counts them all. */
-const MAX_LOGGED = 100;
-
-/** A bead that waits only for room has a reason, too. */
-function reportStop(
-  code: StopCode,
-  remaining: readonly Eligible[],
-  next: Eligible,
-  progress: Progress,
-  { log }: TickContext,
-): void {
-  const reason = reasonOf(code, { count: progress.missesInARow });
-  progress.counts.skipped += remaining.length;
-  const skipped = remaining.slice(0, MAX_LOGGED).map(({ bead }) => bead.id);
-  log.info({ ...reason, nextBead: next.bead.id, skipped }, 'no further bead is taken');
 }

@@ -70,14 +70,7 @@ export class BeadsDatabase {
    * @throws {DatabaseUnreachableError | DatabaseAccessDeniedError | DatabaseSchemaError}
    */
   async use<T>(toCloudEvent: ToCloudEvent, work: (beads: Beads) => Promise<T>): Promise<T> {
-    const connection = await this.#connections.take();
-    try {
-      return await work(
-        new Beads(connection, this.#schema, this.#sentinel, toCloudEvent, this.#snapshotCache),
-      );
-    } finally {
-      this.#connections.giveBack(connection);
-    }
+    return await this.inspect(toCloudEvent, work);
   }
 
   /**

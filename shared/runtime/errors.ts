@@ -104,6 +104,13 @@ export function describeError(error: unknown): { code: string; message: string }
   return { code: UNEXPECTED, message: errorMessage(error) };
 }
 
+/** The same for the log, with the stack of what nobody raised on purpose. */
+export function errorForLog(error: unknown): { code: string; message: string; stack?: string } {
+  const described = describeError(error);
+  const stack = error instanceof Error ? error.stack : undefined;
+  return described.code === UNEXPECTED && stack !== undefined ? { ...described, stack } : described;
+}
+
 /**
  * The same for whoever asks over HTTP: of a request that is wrong all, of a tick that failed the code alone. The
  * message may name hosts and users, and the log has it.

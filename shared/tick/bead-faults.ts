@@ -1,10 +1,5 @@
 import type { Beads } from '../beads/beads.ts';
-import {
-  describeError,
-  isBeadError,
-  TransitionContendedError,
-  UNEXPECTED,
-} from '../runtime/errors.ts';
+import { errorForLog, isBeadError, TransitionContendedError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 
 /** So many equal faults in a row may be the database's and not the beads'. */
@@ -35,11 +30,10 @@ export class BeadFaults {
    */
   async record(error: unknown, beadId: string, beads: Beads): Promise<void> {
     if (!isBeadError(error)) throw error;
-    const { code, message } = describeError(error);
-    const stack = code === UNEXPECTED && error instanceof Error ? { stack: error.stack } : {};
-    this.#log.error({ bead: beadId, code, message, ...stack }, 'this bead could not be written');
+    const described = errorForLog(error);
+    this.#log.error({ bead: beadId, ...described }, 'this bead could not be written');
     if (error instanceof TransitionContendedError) return;
-    const fault = `${code} ${message.replaceAll(beadId, '')}`;
+    const fault = `${described.code} ${described.message.replaceAll(beadId, '')}`;
     this.#equal = fault === this.#last ? this.#equal + 1 : 1;
     this.#last = fault;
     if (this.#equal < EQUAL_FAULTS) return;

@@ -8,11 +8,10 @@ import type { BeadsDatabase } from '../beads/beads.ts';
 import { BeadFaults } from './bead-faults.ts';
 import { readRequest, typeForLog } from '../events/cloud-event.ts';
 import {
-  describeError,
+  errorForLog,
   NotACloudEventError,
-  TickIncompleteError,
   publicError,
-  UNEXPECTED,
+  TickIncompleteError,
 } from '../runtime/errors.ts';
 import { holdSignals, isStopping } from '../runtime/signals.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -125,9 +124,8 @@ export function tickFunction(
       context.log.info({ ...counts, isDispatchDue, trigger, durationMs }, 'tick');
       if (counts.errors > 0) throw new TickIncompleteError(counts.errors);
     } catch (error) {
-      const { code, message } = describeError(error);
-      const stack = code === UNEXPECTED && error instanceof Error ? { stack: error.stack } : {};
-      context.log.error({ code, trigger, ...stack }, message);
+      const { message, ...described } = errorForLog(error);
+      context.log.error({ ...described, trigger }, message);
       relay.sendNow(context.toCloudEvent(tickFailed(name, settings.source, error)));
       await relay.flush();
       throw error;

@@ -112,17 +112,19 @@ export const BEAD_EXPRESSIONS = `
   ${ROW_BYTES_SQL} AS row_bytes,
   IF(metadata IS NULL, NULL, JSON_TYPE(metadata)) AS metadata_type`;
 
-const NO_COLUMN = new Set([
+/** The names in {@link BEAD_EXPRESSIONS}, and of the lease: no columns of `issues`. */
+export const EXPRESSION_NAMES = [
   'marker',
   'acceptance_start',
   'notes_since_claim',
-  'row_bytes',
   'notes_bytes',
+  'row_bytes',
   'metadata_type',
-  'is_blocked',
   'lease_expires_at',
   'heartbeat_at',
-]);
+] as const;
+
+const NO_COLUMN: ReadonlySet<string> = new Set([...EXPRESSION_NAMES, 'is_blocked']);
 
 /** The columns of `issues` that {@link parseBead} reads. */
 export const BEAD_COLUMNS = Object.keys(row.shape).filter((name) => !NO_COLUMN.has(name));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 import { SchemaChangedError } from '../../runtime/errors.ts';
-import { BEAD_COLUMNS, BEAD_EXPRESSIONS, ROW_BYTES_SQL } from './bead.ts';
+import { BEAD_COLUMNS, BEAD_EXPRESSIONS, EXPRESSION_NAMES, ROW_BYTES_SQL } from './bead.ts';
 import { OLDEST_INTENT_SQL } from './intent.ts';
 import { NEWEST_KEY_SQL, OLDEST_KEY_SQL, PARKED_SQL } from './outbox.ts';
 import { checkMigrations, migrationsSql } from '../schema/migrations.ts';
@@ -50,18 +50,11 @@ export const IS_LARGE = 'is_large';
 
 /** Names in the answers to {@link Statements.readToWrite} that are not columns of `issues`. */
 const READ_ALIASES: ReadonlySet<string> = new Set([
-  'marker',
-  'acceptance_start',
-  'notes_since_claim',
-  'notes_bytes',
-  'row_bytes',
+  ...EXPRESSION_NAMES,
   IS_LARGE,
-  'metadata_type',
   'server_time',
   'newest_key',
   'migrations',
-  'lease_expires_at',
-  'heartbeat_at',
   'lease_granted_node',
   'is_journaled',
   'has_versions',
