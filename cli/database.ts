@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { AgentService } from '../shared/agent-service/agent-service.ts';
 import { BeadsDatabase, type Beads } from '../shared/beads/beads.ts';
 import type { Inspector } from '../shared/beads/inspector.ts';
+import type { Bead } from '../shared/beads/rows/bead.ts';
 import { toCloudEventFrom } from '../shared/events/to-cloud-event.ts';
 import type { Surroundings } from '../shared/rules/next-tick.ts';
 import { policyOf, type Policy } from '../shared/rules/policy.ts';
@@ -83,6 +84,14 @@ async function ask(settings: Settings): Promise<{ surroundings: Surroundings; un
     }
   }
   return { surroundings: { freeCapacity, isBeadBoardBusy }, unasked };
+}
+
+/** @throws when there is no such bead, or its row cannot be read. */
+export async function theBead(inspector: Inspector, id: string): Promise<Bead> {
+  const found = await inspector.find(id);
+  if (found === undefined) throw new Error(`there is no bead ${id}`);
+  if (!found.ok) throw new Error(`bead ${id} cannot be read: ${found.problem}`);
+  return found.bead;
 }
 
 /** Who bd would say it was. */

@@ -1,4 +1,4 @@
 import { runPingVerb } from './ping.ts';
-import { resume } from './suspension.ts';
+import { resume } from './cluster/suspension.ts';
 
 void runPingVerb('resume', 'Resumes a suspended PingSource with the schedule it had.', resume);

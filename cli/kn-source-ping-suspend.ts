@@ -1,5 +1,5 @@
 import { runPingVerb } from './ping.ts';
-import { suspend } from './suspension.ts';
+import { suspend } from './cluster/suspension.ts';
 
 void runPingVerb(
   'suspend',

@@ -2,6 +2,8 @@ import { stringify } from 'yaml';
 
 import { Option, type Command } from 'commander';
 
+import { age } from './duration.ts';
+
 /** What a person sees, by the conventions of kubectl: NAME first, AGE last, errors on stderr only. */
 
 export const FORMATS = ['wide', 'json', 'yaml', 'name'] as const;
@@ -71,21 +73,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 export const print = (line: string) => void process.stdout.write(`${line}\n`);
-
-const MINUTE_S = 60;
-const HOUR_S = 3_600;
-const DAY_S = 86_400;
-
-/** `45s`, `12m`, `3h20m`, `4d`: as kubectl shows an age. */
-export function age(seconds: number): string {
-  if (seconds < 2 * MINUTE_S) return `${seconds}s`;
-  if (seconds < 2 * HOUR_S) return `${Math.floor(seconds / MINUTE_S)}m`;
-  if (seconds < DAY_S) {
-    const minutes = Math.floor((seconds % HOUR_S) / MINUTE_S);
-    return `${Math.floor(seconds / HOUR_S)}h${minutes === 0 ? '' : `${minutes}m`}`;
-  }
-  return `${Math.floor(seconds / DAY_S)}d`;
-}
 
 /** Local time of the day, with the date when that is another one. */
 export function localTime(iso: string, now = new Date()): string {

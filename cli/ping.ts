@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 
 import { VERSION } from '../shared/runtime/version.ts';
-import { Cluster, ClusterError } from './cluster.ts';
-import { withClusterOptions, type ClusterOptions } from './cluster-options.ts';
+import { Cluster, ClusterError } from './cluster/cluster.ts';
+import { withClusterOptions, type ClusterOptions } from './cluster/cluster-options.ts';
 import { print } from './output.ts';
 import { run } from './run.ts';
-import { PING_SOURCE, type Step, type Suspendable } from './suspension.ts';
+import { PING_SOURCE, type Step, type Suspendable } from './cluster/suspension.ts';
 
 /** `kn source ping suspend NAME` and `kn source ping resume NAME`: one verb over one PingSource. */
 export async function runPingVerb(

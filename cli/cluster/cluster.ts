@@ -7,12 +7,10 @@ import {
 } from '@kubernetes/client-node';
 import * as z from 'zod';
 
-import { errorMessage } from '../shared/runtime/errors.ts';
-import { parseJson } from '../shared/runtime/json.ts';
+import { errorMessage } from '../../shared/runtime/errors.ts';
+import { parseJson } from '../../shared/runtime/json.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import { KINDS, type KindName, type Step, type Suspendable } from './suspension.ts';
-
-export type { ClusterOptions };
 
 /** The context that the client makes up for a localhost where nothing is configured. */
 const FALLBACK = 'loaded-context';

@@ -2,11 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import type { Command } from 'commander';
 
-import type { Inspector, PastChange } from '../../shared/beads/inspector.ts';
+import type { Inspector } from '../../shared/beads/inspector.ts';
+import { transitionIn, type PastChange } from '../../shared/beads/rows/past-change.ts';
 import { storyOf, whatIn } from '../../shared/views/story.ts';
 import { withDatabase } from '../database.ts';
+import { age, secondsIn } from '../duration.ts';
 import {
-  age,
   localTime,
   print,
   printData,
@@ -15,7 +16,6 @@ import {
   type OutputOptions,
 } from '../output.ts';
 
-const DAY_S = 86_400;
 /** How often `tail -f` reads. */
 const FOLLOW_MS = 2_000;
 
@@ -53,7 +53,10 @@ export function addHistory(program: Command): void {
       await withDatabase(async ({ inspector }) => {
         const changes = await inspector.transitions(secondsIn(options.since));
         const counts: Record<string, number> = {};
-        for (const change of changes) counts[kindOf(change)] = (counts[kindOf(change)] ?? 0) + 1;
+        for (const change of changes) {
+          const kind = transitionIn(change) ?? change.type;
+          counts[kind] = (counts[kind] ?? 0) + 1;
+        }
         if (printData(options, { since: options.since, counts, transitions: changes.map(lineOf) }))
           return;
         const words = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);
@@ -101,24 +104,3 @@ const lineOf = (change: PastChange) => ({
   actor: change.actor,
   what: whatIn(change),
 });
-
-/** The first word that says which transition it was. */
-function kindOf({ actor, status, note = '' }: PastChange): string {
-  if (actor === 'beads-reaper') return status === 'blocked' ? 'reaped' : 'released';
-  if (status === 'in_progress') return 'claimed';
-  if (note.startsWith('dispatched')) return 'dispatched';
-  if (note.startsWith('dispatch outcome unknown')) return 'unconfirmed';
-  if (note.startsWith('dispatch withdrawn')) return 'withdrawn';
-  return status === 'blocked' ? 'given up' : 'failed';
-}
-
-/** @throws for what is no duration. */
-export function secondsIn(duration: string): number {
-  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(duration) ?? [];
-  const seconds: Record<string, number> = { s: 1, m: 60, h: 3_600, d: DAY_S };
-  const each = seconds[unit];
-  if (count === undefined || each === undefined) {
-    throw new Error(`"${duration}" is no duration; it takes for example 90s, 30m, 2h or 7d`);
-  }
-  return Number(count) * each;
-}

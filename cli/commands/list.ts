@@ -4,7 +4,8 @@ import { Option, type Command } from 'commander';
 
 import { BEAD_STATES, listOf, type BeadState, type ListedBead } from '../../shared/views/list.ts';
 import { withDatabase } from '../database.ts';
-import { age, print, printRows, withOutput, type Column, type OutputOptions } from '../output.ts';
+import { age } from '../duration.ts';
+import { print, printRows, withOutput, type Column, type OutputOptions } from '../output.ts';
 
 interface ListOptions extends OutputOptions {
   state?: BeadState;

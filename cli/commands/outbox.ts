@@ -5,8 +5,8 @@ import type { Command } from 'commander';
 import type { OutboxEntry } from '../../shared/beads/rows/outbox.ts';
 import { parseJson } from '../../shared/runtime/json.ts';
 import { withDatabase } from '../database.ts';
+import { age } from '../duration.ts';
 import {
-  age,
   localTime,
   print,
   printRows,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import { reopen } from '../../shared/beads/write/wishes.ts';
-import { actor, withDatabase, type Context } from '../database.ts';
+import { actor, theBead, withDatabase, type Context } from '../database.ts';
 import { print } from '../output.ts';
 import { readWhy } from './why.ts';
 
@@ -55,10 +55,7 @@ async function change(
   { now = false, dryRun = false }: RetryOptions,
 ): Promise<string> {
   const { settings, beads, inspector } = context;
-  const found = await inspector.find(id);
-  if (found === undefined) throw new Error(`there is no bead ${id}`);
-  if (!found.ok) throw new Error(`bead ${id} cannot be read: ${found.problem}`);
-  const { bead } = found;
+  const bead = await theBead(inspector, id);
   if (bead.assignee !== settings.AGENT_ASSIGNEE) {
     throw new Error(
       `bead ${id} belongs to ${bead.assignee || 'nobody'}, not to ${settings.AGENT_ASSIGNEE}`,

@@ -1,29 +1,55 @@
+import type { Command } from 'commander';
+
+import { SettingsError } from '../../shared/runtime/errors.ts';
 import { problemsOf, statusOf, type StatusView } from '../../shared/views/status.ts';
+import { withClusterOptions, type ClusterOptions } from '../cluster/cluster-options.ts';
 import { withDatabase } from '../database.ts';
+import { age } from '../duration.ts';
 import {
   bad,
   good,
-  age,
   localTimeWithGap,
   print,
   printData,
+  withOutput,
   type OutputOptions,
 } from '../output.ts';
+import { printSwitches } from './switch.ts';
 
 /** Exit code of a state that somebody should look at. */
 const DEGRADED = 2;
 
+export function addStatus(program: Command): void {
+  withClusterOptions(withOutput(program.command('status')))
+    .description(
+      'How dispatch stands. Exit code 0: well; 1: cannot be read; 2: somebody should look at it.',
+    )
+    .action(async (_, command: Command) => {
+      const options = command.optsWithGlobals<OutputOptions & ClusterOptions>();
+      const database = await printStatus(options).catch((error: unknown) => {
+        // Without a database of bd's around, the cluster alone is asked.
+        if (error instanceof SettingsError) return error;
+        throw error;
+      });
+      if (options.output !== undefined && !(database instanceof SettingsError)) return;
+      try {
+        await printSwitches(options);
+      } catch (error) {
+        if (database instanceof SettingsError) throw error;
+        // The database has answered; a cluster is not everybody's.
+      }
+    });
+}
+
 /** The part of `status` that is about the database. @throws {SettingsError} no database is named. */
-export async function printStatus(options: OutputOptions): Promise<StatusView> {
+async function printStatus(options: OutputOptions): Promise<StatusView> {
   const view = await withDatabase(async ({ settings, policy, beads, inspector }) =>
     statusOf({
       snapshot: await beads.readSnapshot(),
       policy,
       assignee: settings.AGENT_ASSIGNEE,
       paused: settings.PAUSED,
-      blocked: await inspector.blocked(),
-      assignees: await inspector.openAssignees(),
-      outboxEvents: (await inspector.outbox()).length,
+      overview: await inspector.overview(),
     }),
   );
   const problems = problemsOf(view);

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 
-import type { Cluster, ClusterOptions } from '../cluster.ts';
-import { PARTS, SETTINGS } from '../parts.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { PARTS, SETTINGS } from '../cluster/parts.ts';
 import { print, printTable } from '../output.ts';
-import { withClusterOptions } from '../cluster-options.ts';
+import { withClusterOptions, type ClusterOptions } from '../cluster/cluster-options.ts';
 import {
   resume,
   stateOf,
@@ -12,7 +12,7 @@ import {
   type KindName,
   type Step,
   type Suspendable,
-} from '../suspension.ts';
+} from '../cluster/suspension.ts';
 
 /** The switch over everything that asks the functions for ticks, on a cluster. */
 
@@ -73,7 +73,7 @@ async function change(
   return cluster;
 }
 
-/** The part of `status` that is about the cluster. @throws when there is none, or nothing of ours in it. */
+/** The part of `status` that is about the cluster. @throws when there is none, or it has no part of this project. */
 export async function printSwitches(options: ClusterOptions): Promise<void> {
   const cluster = await open(options);
   const rows = [['FUNCTION', 'ASKED BY', 'NAME', 'STATE', 'SETTING']];
@@ -88,7 +88,7 @@ export async function printSwitches(options: ClusterOptions): Promise<void> {
 
 /** The client of the Kubernetes API takes 0.7 s to load; a command about the database does without. */
 async function open(options: ClusterOptions): Promise<Cluster> {
-  const { Cluster: Client } = await import('../cluster.ts');
+  const { Cluster: Client } = await import('../cluster/cluster.ts');
   return new Client(options);
 }
 

@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { Option, type Command } from 'commander';
 
-import { withDatabase } from '../database.ts';
+import { theBead, withDatabase } from '../database.ts';
+import { secondsIn } from '../duration.ts';
 import { print } from '../output.ts';
-import { secondsIn } from './history.ts';
 
 const GOALS = ['dispatched', 'closed', 'blocked'] as const;
 type Goal = (typeof GOALS)[number];
@@ -24,10 +24,7 @@ export function addWait(program: Command): void {
       const deadline = performance.now() + secondsIn(options.timeout) * 1000;
       await withDatabase(async ({ inspector }) => {
         for (;;) {
-          const found = await inspector.find(id);
-          if (found === undefined) throw new Error(`there is no bead ${id}`);
-          if (!found.ok) throw new Error(`bead ${id} cannot be read: ${found.problem}`);
-          const { status, marker, job } = found.bead;
+          const { status, marker, job } = await theBead(inspector, id);
           const isDispatched = marker?.name === 'dispatched' && status === 'in_progress';
           if (options.for === 'dispatched' ? isDispatched : status === options.for) {
             print(isDispatched ? `${id} is dispatched as job ${job?.id}` : `${id} is ${status}`);

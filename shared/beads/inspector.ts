@@ -1,52 +1,38 @@
-import { parseBead, type Bead, type ParsedBead } from './rows/bead.ts';
 import { DISPATCHER, REAPER } from './rows/actors.ts';
+import { parseBead, type Bead, type ParsedBead } from './rows/bead.ts';
 import type { MarkerName } from './rows/claim-marker.ts';
-import { outboxEntryOf, OUTBOX_ENTRIES_SQL, type OutboxEntry } from './rows/outbox.ts';
 import { DELETE_LOCAL_SQL } from './rows/local-metadata.ts';
+import {
+  outboxEntryOf,
+  OUTBOX_COUNT_SQL,
+  OUTBOX_ENTRIES_STATEMENT,
+  type OutboxEntry,
+} from './rows/outbox.ts';
+import {
+  byTime,
+  changeOf,
+  CHANGE_COLUMNS,
+  TRANSITION_COUNTS_SQL,
+  type PastChange,
+} from './rows/past-change.ts';
 import { statementsFor } from './rows/statements.ts';
 import type { SchemaCache } from './schema/schema-cache.ts';
 import type { Connection, Row } from './sql/connection.ts';
-import { fromSqlTime } from './sql/time.ts';
-
-/** One row of a bead's history. */
-export interface PastChange {
-  id: string;
-  beadId: string;
-  at: Date;
-  actor: string;
-  /** As bd calls it: `created`, `status_changed`, `updated`, `closed` … */
-  type: string;
-  /** What was set: the status, the assignee, the newest note. */
-  status: string | undefined;
-  assignee: string | undefined;
-  note: string | undefined;
-}
 
 /** Rows of history that are read at once. */
 const MOST_CHANGES = 1_000;
-/** More than a note of ours, with the keys around it. */
-const TAIL_CHARACTERS = 4_000;
-const CHANGE_COLUMNS = `
-  id, issue_id, actor, event_type, RIGHT(new_value, ${TAIL_CHARACTERS}) AS tail,
-  UTC_TIMESTAMP() - INTERVAL TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) SECOND AS at`;
-
 /** How often each transition is in history. */
 export type TransitionCounts = Readonly<Record<MarkerName, number>>;
 
-/** The last line of the notes in a row of history: a line break is a backslash and an n there. */
-const LAST_NOTE = String.raw`SUBSTRING_INDEX(new_value, '\\n', -1)`;
-const TRANSITION_COUNTS_SQL = `
-  SELECT CASE
-           WHEN actor = '${REAPER}' AND new_value LIKE '%"status":"blocked"}' THEN 'reaped'
-           WHEN actor = '${REAPER}' THEN 'released'
-           WHEN new_value LIKE '%"status":"in_progress"}' THEN 'claimed'
-           WHEN new_value LIKE '%"status":"blocked"}' THEN 'given-up'
-           WHEN ${LAST_NOTE} LIKE '%dispatched: job=%' THEN 'dispatched'
-           WHEN ${LAST_NOTE} LIKE '%dispatch outcome unknown: %' THEN 'unconfirmed'
-           WHEN ${LAST_NOTE} LIKE '%dispatch withdrawn: %' THEN 'withdrawn'
-           ELSE 'failed'
-         END AS transition, COUNT(*) AS count
-    FROM events WHERE actor IN ('${DISPATCHER}', '${REAPER}') GROUP BY transition`;
+/** What concerns an operator beside the snapshot. */
+export interface Overview {
+  /** The sentinel's beads that are blocked, the newest first. */
+  blocked: Bead[];
+  /** Assignees of open beads with the number of their beads and one of the ids. */
+  assignees: { assignee: string; beads: number; example: string }[];
+  /** Events that wait for the sink. */
+  outboxEvents: number;
+}
 
 /** What people ask of the database beside the snapshot; it reads, and removes events when it is told to. */
 export class Inspector {
@@ -112,8 +98,16 @@ export class Inspector {
     };
   }
 
-  /** Assignees of open beads with the number of their beads and one of the ids. */
-  async openAssignees(): Promise<{ assignee: string; beads: number; example: string }[]> {
+  async overview(): Promise<Overview> {
+    const [{ count } = {}] = await this.#connection.query(OUTBOX_COUNT_SQL);
+    return {
+      blocked: await this.blocked(),
+      assignees: await this.#openAssignees(),
+      outboxEvents: Number(count),
+    };
+  }
+
+  async #openAssignees(): Promise<Overview['assignees']> {
     const rows = await this.#connection.query(
       `SELECT assignee, COUNT(*) AS beads, MIN(id) AS example FROM issues
         WHERE status = 'open' AND assignee IS NOT NULL AND assignee <> '' GROUP BY assignee`,
@@ -127,7 +121,7 @@ export class Inspector {
 
   /** What waits for the sink, the oldest first. */
   async outbox(): Promise<OutboxEntry[]> {
-    return (await this.#connection.query(OUTBOX_ENTRIES_SQL)).map(outboxEntryOf);
+    return (await this.#connection.query(...OUTBOX_ENTRIES_STATEMENT)).map(outboxEntryOf);
   }
 
   /** Removes an event that will never be sent. */
@@ -139,42 +133,5 @@ export class Inspector {
     return await this.#schema.use(this.#connection, async (schema) =>
       this.#connection.query(statementsFor(schema).beadsWhere(where), [...values]),
     );
-  }
-}
-
-/** bd keeps whole seconds: within one, a bead is made first and closed last, and ids of ours have an order. */
-function byTime(a: PastChange, b: PastChange): number {
-  return (
-    a.at.getTime() - b.at.getTime() ||
-    rankOf(a) - rankOf(b) ||
-    (a.id < b.id ? -1 : Number(a.id > b.id))
-  );
-}
-
-const rankOf = ({ type }: PastChange) => (type === 'created' ? 0 : type === 'closed' ? 2 : 1);
-
-function changeOf(row: Row): PastChange {
-  const tail = String(row['tail'] ?? '');
-  return {
-    id: String(row['id']),
-    beadId: String(row['issue_id']),
-    at: fromSqlTime(String(row['at'])) ?? new Date(Number.NaN),
-    actor: String(row['actor']),
-    type: String(row['event_type']),
-    status: /"status":"([^"]*)"\}?$/.exec(tail)?.[1],
-    assignee: /"assignee":"((?:[^"\\]|\\.)*)"/.exec(tail)?.[1],
-    note: noteIn(tail),
-  };
-}
-
-/** The last line of the notes that a row of history holds, as text. */
-function noteIn(tail: string): string | undefined {
-  const notes = /(?:^|"notes":")((?:[^"\\]|\\.)*)"(?:,"status":"[^"]*")?\}$/.exec(tail)?.[1];
-  if (notes === undefined || notes === '') return undefined;
-  const last = notes.split(/(?<!\\)(?:\\\\)*\\n/).at(-1) ?? '';
-  try {
-    return String(JSON.parse(`"${last}"`));
-  } catch {
-    return last;
   }
 }

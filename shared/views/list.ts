@@ -2,6 +2,7 @@ import type { Bead } from '../beads/rows/bead.ts';
 import type { Snapshot } from '../beads/snapshot.ts';
 import { nextTick, type Surroundings } from '../rules/next-tick.ts';
 import type { Policy } from '../rules/policy.ts';
+import { ageSeconds } from './age.ts';
 
 export const BEAD_STATES = ['in-progress', 'eligible', 'back-off', 'skipped', 'blocked'] as const;
 export type BeadState = (typeof BEAD_STATES)[number];
@@ -42,7 +43,7 @@ export function listOf(
     why,
     message,
     until: until?.toISOString() ?? null,
-    ageSeconds: Math.max(0, Math.floor((now.getTime() - bead.updatedAt.getTime()) / 1000)),
+    ageSeconds: ageSeconds(bead.updatedAt, now),
   });
   const waiting = open.flatMap(({ bead }) => {
     const reason = reasons.get(bead.id);

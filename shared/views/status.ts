@@ -1,8 +1,9 @@
-import type { Bead } from '../beads/rows/bead.ts';
+import type { Overview } from '../beads/inspector.ts';
 import type { Snapshot } from '../beads/snapshot.ts';
 import { decideDispatch } from '../rules/eligibility.ts';
 import type { Policy } from '../rules/policy.ts';
 import type { SkipCode } from '../rules/reasons.ts';
+import { ageSeconds } from './age.ts';
 
 /** How the dispatch of beads stands: the shape of `kn beads status -o json` and of `/api/v1/state`. */
 export interface StatusView {
@@ -31,21 +32,17 @@ export interface StatusInput {
   policy: Policy;
   assignee: string;
   paused: boolean;
-  blocked: readonly Bead[];
-  assignees: readonly { assignee: string; beads: number; example: string }[];
-  outboxEvents: number;
+  overview: Overview;
 }
 
 /** Pure; decides with the dispatcher's own rules. */
 export function statusOf(input: StatusInput): StatusView {
-  const { snapshot, policy, assignee, paused, blocked, assignees, outboxEvents } = input;
-  const { now, inProgress, outbox } = snapshot;
+  const { snapshot, policy, assignee, paused, overview } = input;
+  const { now, inProgress, outbox, misses } = snapshot;
   const { eligible, skipped, breaker } = decideDispatch(snapshot, policy);
   const skippedBy: Partial<Record<SkipCode, number>> = {};
   for (const { code } of skipped) skippedBy[code] = (skippedBy[code] ?? 0) + 1;
   const backOff = skippedBy['back-off'] ?? 0;
-  const until = skipped.find(({ code }) => code === 'breaker-open')?.until;
-  const { misses } = snapshot;
   return {
     at: now.toISOString(),
     assignee,
@@ -53,10 +50,9 @@ export function statusOf(input: StatusInput): StatusView {
     breaker: {
       state: breaker.kind,
       until:
-        until?.toISOString() ??
-        (breaker.kind === 'open'
+        breaker.kind === 'open'
           ? new Date(now.getTime() + breaker.restSeconds * 1000).toISOString()
-          : null),
+          : null,
       failures: misses.count,
     },
     counts: {
@@ -64,23 +60,20 @@ export function statusOf(input: StatusInput): StatusView {
       backOff,
       inProgress: inProgress.length,
       skipped: skipped.length - backOff,
-      blocked: blocked.length,
+      blocked: overview.blocked.length,
     },
     skippedBy,
     oldestEligibleAgeSeconds: Math.max(
       0,
-      ...eligible.map(({ bead }) => Math.floor((now.getTime() - bead.updatedAt.getTime()) / 1000)),
+      ...eligible.map(({ bead }) => ageSeconds(bead.updatedAt, now)),
     ),
     outbox: {
-      events: outboxEvents,
+      events: overview.outboxEvents,
       parked: outbox.parked,
-      oldestAgeSeconds:
-        outbox.unsentSince === undefined
-          ? 0
-          : Math.max(0, Math.floor((now.getTime() - outbox.unsentSince.getTime()) / 1000)),
+      oldestAgeSeconds: outbox.unsentSince === undefined ? 0 : ageSeconds(outbox.unsentSince, now),
       retryAt: outbox.retryAt?.toISOString() ?? null,
     },
-    nearMisses: assignees.filter((each) => isNearMiss(each.assignee, assignee)),
+    nearMisses: overview.assignees.filter((each) => isNearMiss(each.assignee, assignee)),
   };
 }
 

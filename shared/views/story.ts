@@ -1,4 +1,4 @@
-import type { PastChange } from '../beads/inspector.ts';
+import { transitionIn, type PastChange } from '../beads/rows/past-change.ts';
 
 /** One line of a bead's story. */
 export interface StoryLine {
@@ -32,9 +32,7 @@ export function storyOf(id: string, changes: readonly PastChange[]): StoryView {
   const closed = changes.findLast(({ type, status }) => type === 'closed' || status === 'closed');
   return {
     id,
-    attempts: changes.filter(
-      ({ actor, status }) => actor === 'beads-dispatcher' && status === 'in_progress',
-    ).length,
+    attempts: changes.filter((change) => transitionIn(change) === 'claimed').length,
     seconds: first === undefined || closed === undefined ? null : gap(first.at, closed.at),
     lines,
   };

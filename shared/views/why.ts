@@ -69,43 +69,35 @@ export function whyOf(
   const deciding = skipped.find((each) => each.id === id);
   const candidate = snapshot.open.find((each) => each.bead.id === id);
   const conditions = candidate === undefined ? [] : conditionsOf(candidate, snapshot.now, policy);
-  const missed = conditions.flatMap(({ reason }) => reason ?? []);
-  const tick =
-    deciding === undefined || missed.some(({ code }) => code === deciding.code) ? [] : [deciding];
-  const reasons: WhyReason[] = [
-    ...(paused ? [{ code: 'paused' as const, message: 'dispatch is paused' }] : []),
-    ...missed.map(viewOf),
-    ...tick.map(viewOf),
+  const isOwn = conditions.some(({ reason }) => reason?.code === deciding?.code);
+  const checks: { name: string; reason: WhyReason | undefined }[] = [
+    ...conditions.map(({ name, reason }) => ({ name, reason: reason && viewOf(reason) })),
+    { name: 'room', reason: deciding === undefined || isOwn ? undefined : viewOf(deciding) },
+    { name: 'not paused', reason: paused ? PAUSED : undefined },
   ];
-  const ends = [...missed, ...tick].map(({ until }) => until?.getTime() ?? Number.NaN);
-  const earliest = ends.length > 0 && ends.every(Number.isFinite) ? Math.max(...ends) : undefined;
+  const missed = checks.flatMap(({ reason }) => reason ?? []);
+  const reasons = missed.toSorted((a, b) => Number(b === PAUSED) - Number(a === PAUSED));
   return {
     ...about,
     dispatchable: reasons.length === 0,
     reasons,
-    conditions: [
-      ...conditions.map(({ name, reason }) => ({
-        name,
-        met: reason === undefined,
-        code: reason?.code ?? null,
-        message: reason?.message ?? null,
-      })),
-      {
-        name: 'room',
-        met: tick.length === 0,
-        code: tick[0]?.code ?? null,
-        message: tick[0]?.message ?? null,
-      },
-      {
-        name: 'not paused',
-        met: !paused,
-        code: paused ? 'paused' : null,
-        message: paused ? 'dispatch is paused' : null,
-      },
-    ],
-    earliest: earliest === undefined ? null : new Date(earliest).toISOString(),
+    conditions: checks.map(({ name, reason }) => ({
+      name,
+      met: reason === undefined,
+      code: reason?.code ?? null,
+      message: reason?.message ?? null,
+    })),
+    earliest: latestEnd(missed.filter((each) => each !== PAUSED)),
     command: reasons[0] === undefined ? null : commandFor(id, reasons[0].code, bead, sentinel),
   };
+}
+
+const PAUSED: WhyReason = { code: 'paused', message: 'dispatch is paused' };
+
+/** @returns when all of them have ended; `null` when that is not known of each. */
+function latestEnd(reasons: readonly WhyReason[]): string | null {
+  const ends = reasons.map(({ until }) => until ?? '');
+  return ends.includes('') ? null : (ends.toSorted().at(-1) ?? null);
 }
 
 function viewOf({ code, message, until }: Reason): WhyReason {

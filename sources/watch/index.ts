@@ -17,8 +17,9 @@ const log = createLog('watch', settings.log);
 const stop = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
 
-const { database, K_SINK, PAUSED } = settings;
-const about = { database: database.database, host: database.host, paused: PAUSED };
+const { K_SINK, PAUSED } = settings;
+const { database: name, host } = settings.database;
+const about = { database: name, host, paused: PAUSED };
 log.info(about, `watch starts; wake-ups go to ${K_SINK ?? 'nobody yet: K_SINK is not set'}`);
 for (const warning of settings.warnings) log.warn(warning);
 const newToCloudEvent = () =>
@@ -30,9 +31,11 @@ const newToCloudEvent = () =>
   });
 const policy = policyOf(settings);
 const { AGENT_ASSIGNEE: assignee, PORT: port, BASE_PATH: basePath } = settings;
+// One for both, so that the page is served from the snapshot that the watcher has read.
+const database = new BeadsDatabase(settings.database, assignee, log);
 const server = new StateServer({
   reader: new StateReader({
-    database: new BeadsDatabase(database, assignee),
+    database,
     newToCloudEvent,
     policy,
     assignee,
@@ -53,7 +56,7 @@ async function run(): Promise<void> {
     while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
   } else {
     await watch({
-      database: new BeadsDatabase(database, assignee, log),
+      database,
       sink: new Sink(K_SINK),
       newToCloudEvent,
       policy,

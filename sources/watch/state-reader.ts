@@ -73,13 +73,10 @@ export class StateReader {
     const { database, newToCloudEvent, policy, assignee, paused } = this.#parts;
     return await database.inspect(newToCloudEvent(), async (beads, inspector) => {
       const snapshot = await beads.readSnapshot();
-      const blocked = await inspector.blocked();
-      const assignees = await inspector.openAssignees();
-      const outboxEvents = (await inspector.outbox()).length;
-      const about = { snapshot, policy, assignee, paused, blocked, assignees, outboxEvents };
+      const overview = await inspector.overview();
       return {
-        status: statusOf(about),
-        beads: listOf(snapshot, blocked, policy, NOT_ASKED),
+        status: statusOf({ snapshot, policy, assignee, paused, overview }),
+        beads: listOf(snapshot, overview.blocked, policy, NOT_ASKED),
         transitions: await inspector.transitionCounts(),
       };
     });

@@ -1,7 +1,7 @@
 import type { OutboxPort, UnsentEvent } from '../../events/outbox-port.ts';
 import { oneLine } from '../../runtime/quote.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './local-metadata.ts';
-import type { Row, Connection } from '../sql/connection.ts';
+import type { Connection, Row, Statement } from '../sql/connection.ts';
 import { fromSqlTime, toSqlTime } from '../sql/time.ts';
 
 /**
@@ -25,7 +25,7 @@ const OURS = `\`key\` >= '${PREFIX}' AND \`key\` < '${END}'`;
  * tried again ever more rarely.
  */
 const PARKED = 'beads-dispatch.parked.';
-const PARKED_END = 'beads-dispatch.parked/';
+const IS_PARKED = `\`key\` >= '${PARKED}' AND \`key\` < 'beads-dispatch.parked/'`;
 const PARKED_KEY = /\.parked\.(\d{14})\.(\d+)\.(.*)$/;
 /** The first wait of a parked event, doubled with each further try. */
 const FIRST_RETRY_MS = 60_000;
@@ -35,7 +35,7 @@ const PROBLEM_CHARACTERS = 200;
 /** SQL for how many events are parked, and the key of the one that is due next. */
 export const PARKED_SQL = `
   (SELECT CONCAT(COUNT(*), ' ', COALESCE(MIN(\`key\`), '')) FROM local_metadata
-    WHERE \`key\` >= '${PARKED}' AND \`key\` < '${PARKED_END}')`;
+    WHERE ${IS_PARKED})`;
 
 /** How full the outbox is. */
 export interface OutboxState {
@@ -98,20 +98,20 @@ export function outboxKeys(serverTime: string, newestKey: string | null) {
   return (index: number, eventId: string) => `${PREFIX}${time}.${index}.${eventId}`;
 }
 
-/** @returns when the event was recorded; long ago for a key that is not one of ours. */
-export function recordedAt(key: string): Date {
-  const digits = /\.(\d{14})(\d{3})\d{3}\./.exec(key);
-  const time = digits?.[1]?.replace(/(....)(..)(..)(..)(..)(..)/, '$1-$2-$3 $4:$5:$6');
-  return fromSqlTime(`${time}.${digits?.[2]}`) ?? new Date(0);
+/** @returns when the event was recorded; 1970 for a key of another form. */
+function recordedAt(key: string): Date {
+  const [, digits, millis] = /\.(\d{14})(\d{3})\d{3}\./.exec(key) ?? [];
+  const second = timeOf(digits);
+  return second === undefined ? new Date(0) : new Date(second.getTime() + Number(millis));
 }
 
 /** More than anybody reads at once. */
 const MOST_ENTRIES = 1_000;
-/** SQL for what waits for the sink, parked events among it. */
-export const OUTBOX_ENTRIES_SQL = `
-  SELECT \`key\`, value, UTC_TIMESTAMP(6) AS server_time FROM local_metadata
-   WHERE (${OURS}) OR (\`key\` >= '${PARKED}' AND \`key\` < '${PARKED_END}')
-   ORDER BY \`key\` LIMIT ${MOST_ENTRIES}`;
+const WAITS = `(${OURS}) OR (${IS_PARKED})`;
+/** Reads what waits for the sink, parked events among it. */
+export const OUTBOX_ENTRIES_STATEMENT: Statement = [readSql(WAITS), [MOST_ENTRIES]];
+/** SQL for how many events wait for the sink. */
+export const OUTBOX_COUNT_SQL = `SELECT COUNT(*) AS count FROM local_metadata WHERE ${WAITS}`;
 
 /** An event that waits, as a person sees it. */
 export interface OutboxEntry {
@@ -124,7 +124,7 @@ export interface OutboxEntry {
   retryAt: Date | undefined;
 }
 
-/** @param row of {@link OUTBOX_ENTRIES_SQL}. */
+/** @param row of {@link OUTBOX_ENTRIES_STATEMENT}. */
 export function outboxEntryOf(row: Row): OutboxEntry {
   const { key, event, ageMs, tries } = unsentOf(row);
   const problem = tries === 0 ? undefined : String(row['value']).split('\n').at(-1);

@@ -1,0 +1,96 @@
+import type { Row } from '../sql/connection.ts';
+import { fromSqlTime } from '../sql/time.ts';
+import { DISPATCHER, REAPER } from './actors.ts';
+import type { MarkerName } from './claim-marker.ts';
+import { dispatchedNote, unconfirmedNote, withdrawnNote } from './notes.ts';
+
+/** What a row of bd's history tells a person. */
+
+/** One row of a bead's history. */
+export interface PastChange {
+  id: string;
+  beadId: string;
+  at: Date;
+  actor: string;
+  /** As bd calls it: `created`, `status_changed`, `updated`, `closed` … */
+  type: string;
+  /** What was set: the status, the assignee, the newest note. */
+  status: string | undefined;
+  assignee: string | undefined;
+  note: string | undefined;
+}
+
+/** A note, with the keys around it, is shorter. */
+const TAIL_CHARACTERS = 4_000;
+/** What {@link changeOf} reads of a row of `events`. */
+export const CHANGE_COLUMNS = `
+  id, issue_id, actor, event_type, RIGHT(new_value, ${TAIL_CHARACTERS}) AS tail,
+  UTC_TIMESTAMP() - INTERVAL TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) SECOND AS at`;
+
+/**
+ * The oldest first. bd keeps whole seconds: within one, a bead is made first and closed last, and the ids that
+ * these functions give have an order.
+ */
+export function byTime(a: PastChange, b: PastChange): number {
+  return (
+    a.at.getTime() - b.at.getTime() ||
+    rankOf(a) - rankOf(b) ||
+    (a.id < b.id ? -1 : Number(a.id > b.id))
+  );
+}
+
+const rankOf = ({ type }: PastChange) => (type === 'created' ? 0 : type === 'closed' ? 2 : 1);
+
+/** @param row {@link CHANGE_COLUMNS} of one event. */
+export function changeOf(row: Row): PastChange {
+  const tail = String(row['tail'] ?? '');
+  return {
+    id: String(row['id']),
+    beadId: String(row['issue_id']),
+    at: fromSqlTime(String(row['at'])) ?? new Date(Number.NaN),
+    actor: String(row['actor']),
+    type: String(row['event_type']),
+    status: /"status":"([^"]*)"\}?$/.exec(tail)?.[1],
+    assignee: /"assignee":"((?:[^"\\]|\\.)*)"/.exec(tail)?.[1],
+    note: noteIn(tail),
+  };
+}
+
+/** The last line of the notes that a row of history holds, as text. */
+function noteIn(tail: string): string | undefined {
+  const notes = /(?:^|"notes":")((?:[^"\\]|\\.)*)"(?:,"status":"[^"]*")?\}$/.exec(tail)?.[1];
+  if (notes === undefined || notes === '') return undefined;
+  const last = notes.split(/(?<!\\)(?:\\\\)*\\n/).at(-1) ?? '';
+  try {
+    return String(JSON.parse(`"${last}"`));
+  } catch {
+    return last;
+  }
+}
+
+/** @returns the transition that a change by one of the functions was; `undefined` for a change by others. */
+export function transitionIn({ actor, status, note = '' }: PastChange): MarkerName | undefined {
+  if (actor === REAPER) return status === 'blocked' ? 'reaped' : 'released';
+  if (actor !== DISPATCHER) return undefined;
+  if (status === 'in_progress') return 'claimed';
+  if (status === 'blocked') return 'given-up';
+  if (note.startsWith(dispatchedNote(''))) return 'dispatched';
+  if (note.startsWith(unconfirmedNote(''))) return 'unconfirmed';
+  return note.startsWith(withdrawnNote('')) ? 'withdrawn' : 'failed';
+}
+
+/** The last line of the notes in a row of history: a line break is a backslash and an n there. */
+const LAST_NOTE = String.raw`SUBSTRING_INDEX(new_value, '\\n', -1)`;
+/** Counts transitions over all of history; the same cases as {@link transitionIn}. */
+export const TRANSITION_COUNTS_SQL = `
+  SELECT CASE
+           WHEN actor = '${REAPER}' AND new_value LIKE '%"status":"blocked"}' THEN 'reaped'
+           WHEN actor = '${REAPER}' THEN 'released'
+           WHEN new_value LIKE '%"status":"in_progress"}' THEN 'claimed'
+           WHEN new_value LIKE '%"status":"blocked"}' THEN 'given-up'
+           WHEN ${LAST_NOTE} LIKE '%${dispatchedNote('')}%' THEN 'dispatched'
+           WHEN ${LAST_NOTE} LIKE '%${unconfirmedNote('')}%' THEN 'unconfirmed'
+           WHEN ${LAST_NOTE} LIKE '%${withdrawnNote('')}%' THEN 'withdrawn'
+           ELSE 'failed'
+         END AS transition, COUNT(*) AS count
+    FROM events WHERE actor IN ('${DISPATCHER}', '${REAPER}') GROUP BY transition`;
