@@ -5,7 +5,10 @@ const ON_ANY_SERVER = ['dispatch', 'crash', 'outbox', 'reap', 'properties', 'wak
 
 const common = {
   globalSetup: ['test/global-setup.ts'],
-  /** Files share one Dolt server, each with databases of its own; more at once than cores help nothing. */
+  /**
+   * Files share one Dolt server, each with databases of its own; more at once than cores help
+   * nothing.
+   */
   maxWorkers: 2,
   /** Nothing here waits for luck; a test that takes this long hangs. */
   testTimeout: 60_000,

@@ -19,7 +19,9 @@ export interface Population {
 
 /** Of the beads that nobody dispatches, as in a project of some years. */
 const CLOSED = 0.8;
-/** Every twentieth of those was the agent's, and as many of another one that has nothing left to do. */
+/**
+ * Every twentieth of those was the agent's, and as many of another one that has nothing left to do.
+ */
 const AGENTS = 0.05;
 export const IDLE_AGENT = 'robot';
 const PEOPLE = ['ann', 'ben', 'cleo', 'dan', ''];

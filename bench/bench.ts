@@ -12,8 +12,8 @@ import type { Row } from './row.ts';
 import { BenchWorld } from './world.ts';
 
 /**
- * `make bench`: each figure side by side with what it is compared to, in one run, interleaved. Names of
- * measurements as arguments run those alone.
+ * `make bench`: each figure side by side with what it is compared to, in one run, interleaved.
+ * Names of measurements as arguments run those alone.
  */
 const MEASURES: Readonly<Record<string, (world: BenchWorld) => Promise<Row[]> | Row[]>> = {
   size: measureSize,

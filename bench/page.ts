@@ -10,8 +10,9 @@ const PAGE = join(import.meta.dirname, '../docs/performance.md');
 const MEASURED = /<!-- measured -->([^]*?)<!-- end -->/;
 
 /**
- * Puts what was measured between the marks of docs/performance.md, in place of what was measured of the
- * same before. Each row has both sides of its comparison, so that a row can be measured on its own.
+ * Puts what was measured between the marks of docs/performance.md, in place of what was measured of
+ * the same before. Each row has both sides of its comparison, so that a row can be measured on its
+ * own.
  */
 export async function writePage(rows: readonly Row[], machine: string): Promise<void> {
   const page = readFileSync(PAGE, 'utf8');

@@ -17,7 +17,8 @@ export type Contestants<Name extends string> = Readonly<Record<Name, () => Promi
 
 /**
  * Runs all contestants in turn, round by round, so that whatever slows the machine down for a while
- * meets all of them. Every other round goes backwards, so that none always comes after the same one.
+ * meets all of them. Every other round goes backwards, so that none always comes after the same
+ * one.
  *
  * @param warmUps rounds that are not counted.
  * @returns the samples of each, in the order of the rounds.

@@ -2,14 +2,18 @@ import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * bd's hooks: scripts that bd starts after a write, with the bead's JSON on stdin. Ours asks for a tick. An
- * accelerator for workspaces without a watcher (docs/decisions/0008), which is why it stays: bd starts none for `--claim`, for what others write with SQL, and with BD_NO_HOOKS.
+ * bd's hooks: scripts that bd starts after a write, with the bead's JSON on stdin. Ours asks for a
+ * tick. An accelerator for workspaces without a watcher (docs/decisions/0008), which is why it
+ * stays: bd starts none for `--claim`, for what others write with SQL, and with BD_NO_HOOKS.
  */
 
 const HOOKS = ['on_create', 'on_update', 'on_close'];
 const MARK = '# Installed by `kn beads hooks`.';
 
-/** A bead whose JSON is longer than this is not looked at to its end; the watch sees it all the same. */
+/**
+ * A bead whose JSON is longer than this is not looked at to its end; the watch sees it all the
+ * same.
+ */
 const MOST_BYTES = 65_536;
 
 function script(url: string, assignee: string): string {

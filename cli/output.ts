@@ -4,7 +4,9 @@ import { Option, type Command } from 'commander';
 
 import { age } from './duration.ts';
 
-/** What a person sees, by the conventions of kubectl: NAME first, AGE last, errors on stderr only. */
+/**
+ * What a person sees, by the conventions of kubectl: NAME first, AGE last, errors on stderr only.
+ */
 
 export const FORMATS = ['wide', 'json', 'yaml', 'name'] as const;
 export type Format = (typeof FORMATS)[number];

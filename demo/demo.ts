@@ -8,7 +8,10 @@ import { BEADS, createBeads, differences, STALLED } from './story.ts';
 import { skippedIn } from '../test/world/log-lines.ts';
 import { eventLine, lastNote, messageLine } from './words.ts';
 
-/** `make demo`: a minute of the schedules passes in a second, and the table shows what becomes of each bead. */
+/**
+ * `make demo`: a minute of the schedules passes in a second, and the table shows what becomes of
+ * each bead.
+ */
 
 /** The schedules are every 2 and every 10 minutes. */
 const DISPATCH_EVERY_MS = 2_000;

@@ -19,8 +19,8 @@ export class Once {
   }
 
   /**
-   * Calls `handle` unless the event was handled before; waits for a delivery of the same event that is
-   * under way. An event whose handling failed may come again.
+   * Calls `handle` unless the event was handled before; waits for a delivery of the same event that
+   * is under way. An event whose handling failed may come again.
    */
   async handle(
     event: Pick<CloudEvent, 'source' | 'id'>,

@@ -6,14 +6,17 @@ import { errorMessage, NotACloudEventError } from '../shared/runtime/errors.ts';
 import type { Logger } from '../shared/runtime/log.ts';
 import { oneLine } from '../shared/runtime/quote.ts';
 
-/** An event that this subscriber can never handle; a broker gives it to its dead letter sink at once. */
+/**
+ * An event that this subscriber can never handle; a broker gives it to its dead letter sink at
+ * once.
+ */
 export class UnusableEventError extends Error {}
 
 /**
- * Makes an HTTP function of a subscriber, as a Knative Trigger wants one. Answers: 204 with an empty
- * body when it is done with the event; 400 for what is no CloudEvent or can never be handled, which a
- * broker does not repeat; 503 for everything else, which it does. (Behind a Trigger any other body
- * would be taken for a reply event.)
+ * Makes an HTTP function of a subscriber, as a Knative Trigger wants one. Answers: 204 with an
+ * empty body when it is done with the event; 400 for what is no CloudEvent or can never be handled,
+ * which a broker does not repeat; 503 for everything else, which it does. (Behind a Trigger any
+ * other body would be taken for a reply event.)
  *
  * @param handle called for each delivery; events come at least once, so that it deduplicates by id.
  */

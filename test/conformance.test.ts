@@ -16,9 +16,9 @@ import { Scene } from './world/scene.ts';
 import { sharedDoltPort } from './world/shared-dolt.ts';
 
 /**
- * The same scenario played by bd and by our ticks on two databases that one bd made; then every cell of
- * every table is compared, and what bd itself says of them. `make conformance` writes the table into
- * docs/conformance.md.
+ * The same scenario played by bd and by our ticks on two databases that one bd made; then every
+ * cell of every table is compared, and what bd itself says of them. `make conformance` writes the
+ * table into docs/conformance.md.
  */
 const binaries = await findBd();
 const results: Conformance[] = [];

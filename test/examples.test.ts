@@ -7,7 +7,10 @@ import { HttpStandIn, type Exchange, type Reply } from './world/http-stand-in.ts
 import { Scene } from './world/scene.ts';
 import { Subscribers } from './world/subscribers.ts';
 
-/** The examples as processes: what comes of real events, of repeated ones, and of webhooks that fail. */
+/**
+ * The examples as processes: what comes of real events, of repeated ones, and of webhooks that
+ * fail.
+ */
 describe('the subscribers', () => {
   let scene: Scene;
   let subscribers: Subscribers;

@@ -12,7 +12,8 @@ import { Scene } from './world/scene.ts';
 
 /**
  * What the image is made of, without a container engine: the built files alone in a folder, run by
- * bubblewrap as an unprivileged user who sees a read-only file system and nothing else of ours.
+ * bubblewrap as an unprivileged user who sees a read-only file system and nothing else of this
+ * project.
  */
 const hasBubblewrap = canRun('bwrap', '--ro-bind', '/', '/', '--unshare-user', 'true');
 if (!hasBubblewrap) {
@@ -65,7 +66,10 @@ describe.skipIf(!hasBubblewrap)('the built files on a read-only file system', ()
     return await WorldProcess.start('bwrap', args, ready);
   }
 
-  /** As in the image: the system's libraries, a Node, the built files; nothing of ours beside them. */
+  /**
+   * As in the image: the system's libraries, a Node, the built files, and nothing else of this
+   * project.
+   */
   function sandbox(bind: '--bind' | '--ro-bind', env: Readonly<Record<string, string>>): string[] {
     return [
       '--clearenv',
@@ -77,7 +81,10 @@ describe.skipIf(!hasBubblewrap)('the built files on a read-only file system', ()
     ];
   }
 
-  /** The built file alone, and what the Node in there compiles of it: the stages of the Containerfile. */
+  /**
+   * The built file alone, and what the Node in there compiles of it: the stages of the
+   * Containerfile.
+   */
   async function bake(name: string): Promise<void> {
     await copyFile(programFile(name), join(folder, `${name}.cjs`));
     await copyFile(join(ROOT, 'tools/bake.ts'), join(folder, 'bake.ts'));

@@ -11,7 +11,9 @@ import { HttpStandIn, type Exchange } from './world/http-stand-in.ts';
 import { KubernetesStandIn } from './world/kubernetes.ts';
 import { buildOverlay, objectsIn } from './world/manifests.ts';
 
-/** The plugins of kn as kn starts them: executables with its global flags, against a stand-in API. */
+/**
+ * The plugins of kn as kn starts them: executables with its global flags, against a stand-in API.
+ */
 
 const PLUGINS = join(import.meta.dirname, '../dist/plugins');
 const run = promisify(execFile);

@@ -11,9 +11,9 @@ import type { Reply } from './world/http-stand-in.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
 
 /**
- * Random histories on a real database: ticks that overlap and die, answers that are lost, people who
- * note, close, reassign and reopen in between. A seeded scheduler decides whose step comes next; after
- * every command the invariants of docs/invariants.md must hold.
+ * Random histories on a real database: ticks that overlap and die, answers that are lost, people
+ * who note, close, reassign and reopen in between. A seeded scheduler decides whose step comes
+ * next; after every command the invariants of docs/invariants.md must hold.
  */
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 40);
 /** The same histories each time; another seed tries others. */
@@ -156,7 +156,9 @@ class Answer implements Command {
   toString = () => `answer ${JSON.stringify(this.reply)}`;
 }
 
-/** Something a person does to a bead. A person's bd may lose against a tick and is then run again. */
+/**
+ * Something a person does to a bead. A person's bd may lose against a tick and is then run again.
+ */
 class Person implements Command {
   readonly bead: string;
   readonly act: 'note' | 'close' | 'take' | 'give' | 'reopen' | 'age' | 'wait';

@@ -11,8 +11,8 @@ import { Scene } from './world/scene.ts';
 import { sharedDoltPort } from './world/shared-dolt.ts';
 
 /**
- * The main job on a database that a real bd made, seen through bd: what it shows of a bead after our
- * ticks, and whether we write what it writes.
+ * The main job on a database that a real bd made, seen through bd: what it shows of a bead after
+ * our ticks, and whether we write what it writes.
  */
 const doctorsReport = z.object({
   checks: z.array(z.object({ name: z.string(), status: z.string(), message: z.string() })),

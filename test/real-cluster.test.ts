@@ -6,7 +6,10 @@ import { CustomObjectsApi, KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
-/** The plugins on a real Knative Eventing: where KUBECONFIG names a cluster, in its context's namespace. */
+/**
+ * The plugins on a real Knative Eventing: where KUBECONFIG names a cluster, in its context's
+ * namespace.
+ */
 const kubeconfig = process.env['KUBECONFIG'] ?? '';
 if (kubeconfig === '') {
   console.log('real cluster: skipped, KUBECONFIG names none with Knative Eventing');

@@ -16,7 +16,10 @@ const TICK = {
 };
 const STRUCTURED = { 'content-type': 'application/cloudevents+json' };
 
-/** All that are served by the functions-framework; a body that reaches its parsers may have up to 1 GB. */
+/**
+ * All that are served by the functions-framework; a body that reaches its parsers may have up to 1
+ * GB.
+ */
 describe.each(['dispatch', 'notify', 'audit-log'] as const)('%s', (name) => {
   let scene: Scene;
   let program: FunctionProcess;

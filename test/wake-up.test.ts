@@ -6,7 +6,9 @@ import { WorldProcess } from './world/process.ts';
 import { makeUser, type DatabaseUser } from './world/rights.ts';
 import { Scene } from './world/scene.ts';
 
-/** The watch as a process, the broker's part of a stand-in, and the dispatcher behind its Trigger. */
+/**
+ * The watch as a process, the broker's part of a stand-in, and the dispatcher behind its Trigger.
+ */
 describe('a change in beads', () => {
   let scene: Scene;
   let dispatch: FunctionProcess;

@@ -6,10 +6,10 @@ import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Fills the compile cache of the built programs: `node tools/bake.ts FOLDER` runs each of them, with
- * nothing to connect to, until it has answered once, and ends it. Node keeps then what it has compiled, and
- * takes it at each later start with NODE_COMPILE_CACHE. It holds for this very Node, this path and this user;
- * any other does without, so that the image bakes as it runs.
+ * Fills the compile cache of the built programs: `node tools/bake.ts FOLDER` runs each of them,
+ * with nothing to connect to, until it has answered once, and ends it. Node keeps then what it has
+ * compiled, and takes it at each later start with NODE_COMPILE_CACHE. It holds for this very Node,
+ * this path and this user; any other does without, so that the image bakes as it runs.
  *
  * It stands alone, because the image has nothing else to run it with.
  */

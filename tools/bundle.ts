@@ -7,14 +7,16 @@ import { noticesOf } from './notices.ts';
 import { trim } from './trim.ts';
 
 /**
- * Builds what runs: one file a program in dist/, with all it needs. `npm start`, the tests and the image
- * run these same files with `node`.
+ * Builds what runs: one file a program in dist/, with all it needs. `npm start`, the tests and the
+ * image run these same files with `node`.
  */
 
 const ROOT = join(import.meta.dirname, '..');
 const FRAMEWORK = './node_modules/@google-cloud/functions-framework/build/src/main.js';
 
-/** Functions: the functions-framework serves them, and finds them registered in the very same file. */
+/**
+ * Functions: the functions-framework serves them, and finds them registered in the very same file.
+ */
 const FUNCTIONS = {
   dispatch: './functions/dispatch/index.ts',
   reap: './functions/reap/index.ts',
@@ -24,7 +26,10 @@ const FUNCTIONS = {
 /** Programs that serve nothing. */
 const PROGRAMS = { watch: './sources/watch/index.ts' };
 
-/** Plugins of kn are found by their names, which have no extension, so that Node takes them for CommonJS. */
+/**
+ * Plugins of kn are found by their names, which have no extension, so that Node takes them for
+ * CommonJS.
+ */
 const PLUGINS = ['kn-source-ping-suspend', 'kn-source-ping-resume', 'kn-beads'];
 
 /** Without `production` the framework shows stack traces to whoever sends broken JSON. */
@@ -81,8 +86,9 @@ async function bundle(name: string, contents: string, banner: string): Promise<s
     ...COMMON,
     target: 'node24',
     outfile: join(ROOT, 'dist', `${name}.cjs`),
-    // A third of the packages inside is CommonJS anyway, and Node starts it faster: an ES module that
-    // imports `node:http` alone takes 20 ms and 12 MB more, since all its exports are made at once.
+    // A third of the packages inside is CommonJS anyway, and Node starts it faster: an ES module
+    // that imports `node:http` alone takes 20 ms and 12 MB more, since all its exports are made at
+    // once.
     format: 'cjs',
     // Names stay, so that stack traces say what they mean.
     minifyWhitespace: true,

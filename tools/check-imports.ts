@@ -2,8 +2,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 
 /**
- * Holds the layout to its picture (docs/architecture.md): a folder imports only folders below it, no file is part
- * of a circle, and no folder has more files than one can take in at a glance. `make lint` runs it.
+ * Holds the layout to its picture (docs/architecture.md): a folder imports only folders below it,
+ * no file is part of a circle, and no folder has more files than one can take in at a glance. `make
+ * lint` runs it.
  */
 
 const ROOT = join(import.meta.dirname, '..');

@@ -2,8 +2,8 @@ import { SNAPSHOT_AGAIN_MS } from '../shared/rules/wake-plan.ts';
 import { SLOWEST_POLL_MS } from '../sources/watch/watch.ts';
 
 /**
- * What a day costs on which nothing is to be done: a day of ticks, replayed second by second with the
- * rules of Knative's autoscaler.
+ * What a day costs on which nothing is to be done: a day of ticks, replayed second by second with
+ * the rules of Knative's autoscaler.
  */
 
 const DAY_S = 86_400;
@@ -11,7 +11,10 @@ const DAY_S = 86_400;
 const STABLE_WINDOW_S = 60;
 /** … and then a pod lives on for the longer of this and its retention period. */
 const GRACE_S = 30;
-/** An idle tick is one query for beads and outbox; a fresh process sets up its session and asks for the schema first. */
+/**
+ * An idle tick is one query for beads and outbox; a fresh process sets up its session and asks for
+ * the schema first.
+ */
 const QUERIES_A_TICK = 1;
 const QUERIES_A_START = 2;
 

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /**
- * The licences of all packages that are part of the built files, as they ask for: generated with the build, so that
- * none is forgotten.
+ * The licences of all packages that are part of the built files, as they ask for: generated with
+ * the build, so that none is forgotten.
  * @param inputs paths of the files that were bundled, relative to `root`.
  */
 export function noticesOf(root: string, inputs: readonly string[]): string {

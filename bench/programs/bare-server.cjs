@@ -1,5 +1,5 @@
 'use strict';
-// The least that can answer: what Node itself needs for it, and nothing of ours.
+// The least that can answer: what Node itself needs for it, and nothing of this project.
 require('node:http')
   .createServer((request, response) => {
     response.writeHead(204).end();

@@ -1,7 +1,7 @@
 /**
- * What it means to suspend a PingSource or a Trigger, which Knative itself does not offer: it gets a
- * schedule that never comes, or a filter that nothing passes, and what it had is kept in an annotation.
- * Pure: objects in, patches out.
+ * What it means to suspend a PingSource or a Trigger, which Knative itself does not offer: it gets
+ * a schedule that never comes, or a filter that nothing passes, and what it had is kept in an
+ * annotation. Pure: objects in, patches out.
  */
 
 /** 31 February: Knative accepts it, and nothing is ever scheduled. */

@@ -41,7 +41,10 @@ export function addStatus(program: Command): void {
     });
 }
 
-/** The part of `status` that is about the database. @throws {SettingsError} no database is named. */
+/**
+ * The part of `status` that is about the database.
+ * @throws {SettingsError} no database is named.
+ */
 async function printStatus(options: OutputOptions): Promise<StatusView> {
   const view = await withDatabase(async ({ settings, policy, beads, inspector }) =>
     statusOf({

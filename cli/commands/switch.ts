@@ -73,7 +73,10 @@ async function change(
   return cluster;
 }
 
-/** The part of `status` that is about the cluster. @throws when there is none, or it has no part of this project. */
+/**
+ * The part of `status` that is about the cluster.
+ * @throws when there is none, or it has no part of this project.
+ */
 export async function printSwitches(options: ClusterOptions): Promise<void> {
   const cluster = await open(options);
   const rows = [['FUNCTION', 'ASKED BY', 'NAME', 'STATE', 'SETTING']];
@@ -86,7 +89,9 @@ export async function printSwitches(options: ClusterOptions): Promise<void> {
   await tellOfLastGuard(cluster);
 }
 
-/** The client of the Kubernetes API takes 0.7 s to load; a command about the database does without. */
+/**
+ * The client of the Kubernetes API takes 0.7 s to load; a command about the database does without.
+ */
 async function open(options: ClusterOptions): Promise<Cluster> {
   const { Cluster: Client } = await import('../cluster/cluster.ts');
   return new Client(options);

@@ -25,8 +25,9 @@ export class LogFile {
   }
 
   /**
-   * Opens or creates it; what it has is read, so that its newest events are not written a second time. Half
-   * a line, which a process leaves that dies while it writes, is cut off: that event comes again.
+   * Opens or creates it; what it has is read, so that its newest events are not written a second
+   * time. Half a line, which a process leaves that dies while it writes, is cut off: that event
+   * comes again.
    */
   static async open(path: string): Promise<LogFile> {
     const file = await open(path, 'a+');

@@ -8,10 +8,15 @@ import { notificationFor } from './message.ts';
 import type { NotifySettings } from './settings.ts';
 import { send } from './webhook.ts';
 
-/** A tick fails every few minutes while its cause lasts; a person wants to hear of that once an hour. */
+/**
+ * A tick fails every few minutes while its cause lasts; a person wants to hear of that once an
+ * hour.
+ */
 const SAME_FAILURE_MS = 3_600_000;
 
-/** An outbox that had no sink for months brings all of them at once; nobody wants to be told then. */
+/**
+ * An outbox that had no sink for months brings all of them at once; nobody wants to be told then.
+ */
 const OLD_NEWS_MS = 24 * 3_600_000;
 
 /** Makes a message of each event that is asked for, once. */

@@ -17,16 +17,16 @@ import type { DispatchOutcome } from '../../shared/targets/target.ts';
 import type { TickContext } from '../../shared/tick/tick-function.ts';
 
 /**
- * What came of one bead. `claim-lost`: another writer was faster, which is normal. `withdrawn`: it was claimed, and
- * given back unposted, because it is somebody else's or cannot be read. `error`: the database refused to write it,
- * which is logged.
+ * What came of one bead. `claim-lost`: another writer was faster, which is normal. `withdrawn`: it
+ * was claimed, and given back unposted, because it is somebody else's or cannot be read. `error`:
+ * the database refused to write it, which is logged.
  */
 export type DispatchResult =
   'dispatched' | 'failed' | 'busy' | 'unconfirmed' | 'claim-lost' | 'withdrawn' | 'error';
 
 /**
- * The way of one bead: claim it, put the intent to post on record and read the claim back, ask BeadBoard once,
- * and record what is known of the answer.
+ * The way of one bead: claim it, put the intent to post on record and read the claim back, ask
+ * BeadBoard once, and record what is known of the answer.
  *
  * @returns what came of it.
  * @throws when the database stays away; a later tick then recovers the claim.

@@ -4,11 +4,14 @@ import { decideDispatch, type DispatchDecision } from '../../shared/rules/eligib
 import type { Policy } from '../../shared/rules/policy.ts';
 
 /**
- * Beads are taken on one snapshot for so long, as long as all goes well: a snapshot costs more than a claim when
- * many beads wait. Each claim reads its own bead again, and leaves it when it has changed.
+ * Beads are taken on one snapshot for so long, as long as all goes well: a snapshot costs more than
+ * a claim when many beads wait. Each claim reads its own bead again, and leaves it when it has
+ * changed.
  */
 const CURRENT_MS = 1_000;
-/** With very many beads a snapshot takes long; no more than a tenth of the time goes into snapshots. */
+/**
+ * With very many beads a snapshot takes long; no more than a tenth of the time goes into snapshots.
+ */
 const SNAPSHOT_SHARE = 10;
 
 /** What a tick last read of the beads, and what it decided on it (docs/decisions/0020). */
@@ -36,12 +39,17 @@ export class DispatchPlan {
     return new DispatchPlan(beads, policy, snapshot, now + currentMs);
   }
 
-  /** Whether another bead may be taken on it. Where beads in flight are bounded, others may have taken some. */
+  /**
+   * Whether another bead may be taken on it. Where beads in flight are bounded, others may have
+   * taken some.
+   */
   get isCurrent(): boolean {
     return this.#policy.maxInFlight === undefined && performance.now() < this.#currentUntil;
   }
 
-  /** Whether a second snapshot could find another bead to take, but for those that come meanwhile. */
+  /**
+   * Whether a second snapshot could find another bead to take, but for those that come meanwhile.
+   */
   get hasOthers(): boolean {
     return this.snapshot.open.length > 1;
   }

@@ -4,12 +4,15 @@ import type { Eligible } from '../../shared/rules/eligibility.ts';
 import type { DispatchResult } from './dispatch-bead.ts';
 
 /**
- * A tick that lost a bead to another tick would meet it at the next one, too; one of the next ten, if they are as
- * urgent, is likely free.
+ * A tick that lost a bead to another tick would meet it at the next one, too; one of the next ten,
+ * if they are as urgent, is likely free.
  */
 const STEP_ASIDE = 10;
 
-/** How many beads came to what. `claimLost`: another writer was faster, or the bead was given back unposted. */
+/**
+ * How many beads came to what. `claimLost`: another writer was faster, or the bead was given back
+ * unposted.
+ */
 export type DispatchCounts = Record<
   | 'eligible'
   | 'skipped'

@@ -8,7 +8,9 @@ import type { Policy } from '../../shared/rules/policy.ts';
 import type { Reason } from '../../shared/rules/reasons.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 
-/** A log line holds so many beads with their reasons; `skipped` in the tick's line counts them all. */
+/**
+ * A log line holds so many beads with their reasons; `skipped` in the tick's line counts them all.
+ */
 const MAX_LOGGED = 100;
 
 /** Says why beads are skipped: once, and again when that has changed. */
@@ -25,7 +27,8 @@ export class SkipReport {
 
   /**
    * A bead that waits only for room has a reason, too.
-   * @param remaining the beads that wait, the best first; `nextBead` is the one that would have gone.
+   * @param remaining the beads that wait, the best first; `nextBead` is the one that would have
+   *   gone.
    */
   reportStop(
     reason: Reason,

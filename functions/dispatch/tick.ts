@@ -30,8 +30,8 @@ export interface DispatchParts {
 }
 
 /**
- * One tick of the dispatcher: read the beads, recover what a dead one left, decide, then claim, dispatch and
- * record one bead after the other, until a limit is reached or none is left.
+ * One tick of the dispatcher: read the beads, recover what a dead one left, decide, then claim,
+ * dispatch and record one bead after the other, until a limit is reached or none is left.
  *
  * @returns how many beads came to what.
  * @throws when it could not look: the database or BeadBoard does not answer.
@@ -103,8 +103,9 @@ export async function dispatchTick(
 }
 
 /**
- * A bead that was reopened, or came back with a restored database, while its job still runs: a second agent would
- * work beside the first one. Where the service does not say there is no evidence, and the bead goes.
+ * A bead that was reopened, or came back with a restored database, while its job still runs: a
+ * second agent would work beside the first one. Where the service does not say there is no
+ * evidence, and the bead goes.
  */
 async function hasJobAtWork(
   agentService: AgentService | undefined,

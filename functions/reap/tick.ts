@@ -20,9 +20,9 @@ export type ReapCounts = Record<
 >;
 
 /**
- * One tick of the reaper: read what is in progress, recover what a dead dispatcher left, decide on each
- * by its age and by what its job is known to do, and block what has stalled, unless somebody touches
- * it in the meantime.
+ * One tick of the reaper: read what is in progress, recover what a dead dispatcher left, decide on
+ * each by its age and by what its job is known to do, and block what has stalled, unless somebody
+ * touches it in the meantime.
  *
  * @returns how many beads came to what.
  * @throws when the database does not answer.

@@ -4,7 +4,10 @@ import { AgentServiceDeniedError } from '../runtime/errors.ts';
 
 /** The service answers from memory; more at once would only fill its queue. */
 const LANES = 8;
-/** Jobs that are not asked about within this are judged without; with it a tick stays within its Service's time-out. */
+/**
+ * Jobs that are not asked about within this are judged without; with it a tick stays within its
+ * Service's time-out.
+ */
 const BUDGET_MS = 20_000;
 
 export interface JobStates {
@@ -15,9 +18,9 @@ export interface JobStates {
 }
 
 /**
- * Asks the agent service for the jobs of some beads, side by side and within a budget. A service that once gave
- * no answer is not asked again. An id that only the agent noted is believed when the service knows it as at
- * work, and not otherwise: agents have been seen to note something else.
+ * Asks the agent service for the jobs of some beads, side by side and within a budget. A service
+ * that once gave no answer is not asked again. An id that only the agent noted is believed when the
+ * service knows it as at work, and not otherwise: agents have been seen to note something else.
  */
 export async function readJobStates(
   agentService: AgentService | undefined,

@@ -163,9 +163,9 @@ export class Beads {
   }
 
   /**
-   * Puts the intent to post on record, and then reads the claim back, outside of any transaction. Dolt
-   * merges what two writers did to different cells of one row, so that a bead can be claimed and
-   * reassigned in the same second: only what is read back is held.
+   * Puts the intent to post on record, and then reads the claim back, outside of any transaction.
+   * Dolt merges what two writers did to different cells of one row, so that a bead can be claimed
+   * and reassigned in the same second: only what is read back is held.
    * @returns `undefined` when the bead may be posted, else what stands in the way.
    */
   async confirmClaim(held: Claim): Promise<string | undefined> {

@@ -34,7 +34,10 @@ export interface Overview {
   outboxEvents: number;
 }
 
-/** What people ask of the database beside the snapshot; it reads, and removes events when it is told to. */
+/**
+ * What people ask of the database beside the snapshot; it reads, and removes events when it is told
+ * to.
+ */
 export class Inspector {
   readonly #connection: Connection;
   readonly #schema: SchemaCache;

@@ -13,8 +13,8 @@ export interface CachedRows {
 }
 
 /**
- * What this process last read, which is right for as long as the database's hash is the same: an idle tick
- * then costs the same on any number of beads (docs/decisions/0014).
+ * What this process last read, which is right for as long as the database's hash is the same: an
+ * idle tick then costs the same on any number of beads (docs/decisions/0014).
  */
 export class SnapshotCache {
   #rows: CachedRows | undefined;

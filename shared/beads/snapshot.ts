@@ -19,9 +19,9 @@ import { statementsFor } from './rows/statements.ts';
 import { fromSqlTime } from './sql/time.ts';
 
 /**
- * The one read of a tick: all beads of the sentinel that are open or in progress, or what the last snapshot
- * had when nothing has changed since. For open ones another round trip asks what they wait for and what failed
- * before.
+ * The one read of a tick: all beads of the sentinel that are open or in progress, or what the last
+ * snapshot had when nothing has changed since. For open ones another round trip asks what they wait
+ * for and what failed before.
  */
 
 /** Why bd would not call a bead ready, as far as its own row does not tell. */
@@ -116,8 +116,8 @@ interface History {
   /** Ids of those with a parent that is deferred. */
   deferred: ReadonlySet<unknown>;
   /**
-   * Ids of those that are ready: bd 1.0.2 has no `is_blocked`, but its own view knows blockers and what
-   * children inherit of them. `undefined` where the rows tell.
+   * Ids of those that are ready: bd 1.0.2 has no `is_blocked`, but its own view knows blockers and
+   * what children inherit of them. `undefined` where the rows tell.
    */
   ready: ReadonlySet<unknown> | undefined;
   failures: ReadonlyMap<string, Failures>;

@@ -22,7 +22,10 @@ const attributes = z.object({
   time: z.iso.datetime({ offset: true }).optional(),
 });
 
-/** Whether the whole event is in the body; else its attributes are headers, and the body is its data. */
+/**
+ * Whether the whole event is in the body; else its attributes are headers, and the body is its
+ * data.
+ */
 export function isStructured(headers: IncomingHttpHeaders): boolean {
   return headers['content-type']?.startsWith(STRUCTURED) === true;
 }

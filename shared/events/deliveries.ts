@@ -5,16 +5,20 @@ import { aboutOf, type OutboxPort, type UnsentEvent } from './outbox-port.ts';
 import type { Delivery, Sink } from './sink.ts';
 
 /**
- * How long the relay waits for one answer. Longer than all retries of the Triggers in knative/ together: a
- * broker whose sender hangs up drops the deliveries that are under way, the dead letters among them.
+ * How long the relay waits for one answer. Longer than all retries of the Triggers in knative/
+ * together: a broker whose sender hangs up drops the deliveries that are under way, the dead
+ * letters among them.
  */
 export const SEND_TIMEOUT_MS = 30_000;
 /**
- * How long an event waits for the answer to the one before it of the same bead. A broker hands an event to
- * all subscribers at once, so that those that are well have it by then.
+ * How long an event waits for the answer to the one before it of the same bead. A broker hands an
+ * event to all subscribers at once, so that those that are well have it by then.
  */
 const ORDER_MS = 500;
-/** Events that are sent side by side while the sink is quick; one that is slow makes room after ORDER_MS. */
+/**
+ * Events that are sent side by side while the sink is quick; one that is slow makes room after
+ * ORDER_MS.
+ */
 const LANES = 16;
 /** And with those that a slow sink has not answered yet; each holds a connection. */
 const MAX_IN_FLIGHT = 100;
@@ -83,7 +87,9 @@ export class Deliveries {
     await Promise.allSettled(this.#underWay.values());
   }
 
-  /** Starts the delivery of each event; waits where the one before it, or too many, are under way. */
+  /**
+   * Starts the delivery of each event; waits where the one before it, or too many, are under way.
+   */
   async send(events: readonly UnsentEvent[]): Promise<void> {
     const lanes = [...Map.groupBy(events, (event) => aboutOf(event).subject)];
     const work = async () => {

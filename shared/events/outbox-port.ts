@@ -26,7 +26,10 @@ export interface OutboxPort {
   /** The oldest first; then parked ones that are due. */
   read(limit: number): Promise<UnsentEvent[]>;
   remove(keys: readonly string[]): Promise<void>;
-  /** Puts an event aside. @returns how often the sink has not taken it, and when it is tried again. */
+  /**
+   * Puts an event aside.
+   * @returns how often the sink has not taken it, and when it is tried again.
+   */
   park(unsent: UnsentEvent, problem: string): Promise<{ tries: number; retryAt: Date }>;
   close(): void;
 }

@@ -8,23 +8,23 @@ import { aboutOf, type OutboxPort } from './outbox-port.ts';
 import type { Sink } from './sink.ts';
 
 /**
- * The relay takes events from the outbox to the sink. There is one per process, and it works beside the
- * ticks: a broker answers only when every subscriber has ended its retries, so that one that fails would
- * otherwise delay each tick and each event behind it (docs/decisions/0016).
+ * The relay takes events from the outbox to the sink. There is one per process, and it works beside
+ * the ticks: a broker answers only when every subscriber has ended its retries, so that one that
+ * fails would otherwise delay each tick and each event behind it (docs/decisions/0016).
  */
 
 /** How long a tick that is done otherwise waits for its events to be taken. */
 const FLUSH_MS = 1_000;
 /**
- * How long the relay waits for others before it reads the outbox again: each read costs the database as much
- * as a small transition, whether it finds one event or many.
+ * How long the relay waits for others before it reads the outbox again: each read costs the
+ * database as much as a small transition, whether it finds one event or many.
  */
 const GATHER_MS = 100;
 /** Events read at once. */
 const BATCH = 100;
 /**
- * A relay that leaves events lying for so long may not run any more, although the server still keeps its
- * lock. If it does after all, and is only late, some are sent twice.
+ * A relay that leaves events lying for so long may not run any more, although the server still
+ * keeps its lock. If it does after all, and is only late, some are sent twice.
  */
 const STALE_LOCK_MS = 600_000;
 /** Ids of failed ticks that were sent; a PingSource asks six times within 3.5 s. */
@@ -71,14 +71,17 @@ export class Relay {
     }
     this.#isWanted = true;
     this.#news.resolve();
-    // Whoever has just recorded something need not ask a sink that was away a moment ago; a new tick does.
+    // Whoever has just recorded something need not ask a sink that was away a moment ago; a new
+    // tick does.
     if (events.length > 0 && deliveries.isResting) return;
     this.#running ??= this.#run(deliveries).finally(() => {
       this.#running = undefined;
     });
   }
 
-  /** Sends one event that is in no outbox, since there may be no database; logs it if that fails. */
+  /**
+   * Sends one event that is in no outbox, since there may be no database; logs it if that fails.
+   */
   sendNow(event: string): void {
     const { id } = aboutOf({ key: event, event });
     if (this.#sentNow.has(id)) return;
@@ -97,7 +100,9 @@ export class Relay {
     await this.#waitFor(FLUSH_MS);
   }
 
-  /** Waits until nothing is under way, as long as one delivery may last: before the process may end. */
+  /**
+   * Waits until nothing is under way, as long as one delivery may last: before the process may end.
+   */
   async finish(): Promise<void> {
     await this.#waitFor(SEND_TIMEOUT_MS);
   }

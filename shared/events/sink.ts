@@ -6,14 +6,18 @@ import { call, NoAnswerInTimeError } from '../runtime/http.ts';
 /** What a sink did with one event. */
 export type Delivery =
   | { kind: 'taken' }
-  /** It said no to this event, or nothing at all, as when a subscriber of it hangs; another one may fare better. */
+  /**
+   * It said no to this event, or nothing at all, as when a subscriber of it hangs; another one may
+   * fare better.
+   */
   | { kind: 'refused'; problem: string }
   /** It takes nothing now: not there, hanging, failing, or not a sink at all. */
   | { kind: 'away'; problem: string };
 
 /**
- * The answers that may be about what was sent: bad request, too large, wrong type, not processable; and 500,
- * with which a broker answers when one subscriber of an event failed and has no dead letter sink.
+ * The answers that may be about what was sent: bad request, too large, wrong type, not processable;
+ * and 500, with which a broker answers when one subscriber of an event failed and has no dead
+ * letter sink.
  */
 const ABOUT_THE_EVENT: ReadonlySet<number> = new Set([400, 413, 415, 422, 431, 500]);
 

@@ -7,9 +7,9 @@ import type { AuditEvent } from './event-types.ts';
 const PERIOD_MS = 3_600_000;
 
 /**
- * The event of a tick that failed. A PingSource repeats a failed tick five times within 3.5 s, in one pod or
- * several: for the same cause within the same hour the id is the same, so that a subscriber that deduplicates
- * tells it once.
+ * The event of a tick that failed. A PingSource repeats a failed tick five times within 3.5 s, in
+ * one pod or several: for the same cause within the same hour the id is the same, so that a
+ * subscriber that deduplicates tells it once.
  *
  * @param name the function's.
  * @param project names the database's project, as in the event's source.

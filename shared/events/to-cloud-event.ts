@@ -1,6 +1,9 @@
 import { dataSchemaOf, typeOf, type AuditEvent } from './event-types.ts';
 
-/** Makes the CloudEvent of something that happened, as JSON: what the outbox keeps, once and for all. */
+/**
+ * Makes the CloudEvent of something that happened, as JSON: what the outbox keeps, once and for
+ * all.
+ */
 export type ToCloudEvent = (event: AuditEvent) => string;
 
 /** Where the events of one tick come from. */
@@ -16,13 +19,14 @@ export interface Origin {
 }
 
 /**
- * @returns an envelope whose result is a CloudEvent 1.0 in JSON format. It is made in the transition's
- *   transaction, so that every delivery of one event is the same to the last byte.
+ * @returns an envelope whose result is a CloudEvent 1.0 in JSON format. It is made in the
+ *   transition's transaction, so that every delivery of one event is the same to the last byte.
  */
 export function toCloudEventFrom(origin: Origin): ToCloudEvent {
   const { project, function: tick, traceparent, extensions } = origin;
   return ({ id, name, subject, at, data }) => {
-    // A dispatch tick may recover what is the reaper's; the source names the one whose transition it is.
+    // A dispatch tick may recover what is the reaper's; the source names the one whose transition
+    // it is.
     const owner = 'bead' in data ? name.split('.')[0] : tick;
     return JSON.stringify({
       ...extensions,

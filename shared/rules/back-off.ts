@@ -29,8 +29,8 @@ function fraction(text: string): number {
 }
 
 /**
- * The one place that computes when a bead is tried again: the time that `dispatch.failed.v1` announces is the
- * time that a later tick keeps.
+ * The one place that computes when a bead is tried again: the time that `dispatch.failed.v1`
+ * announces is the time that a later tick keeps.
  * @param failures what the bead backs off for, the last one included.
  * @param lastAt when the last of them was recorded, by the database's clock.
  */

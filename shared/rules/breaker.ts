@@ -15,15 +15,17 @@ export type BreakerState =
 const MISSES_TO_OPEN = 5;
 /** One or two beads that keep failing are their own problem, and their back-off deals with them. */
 const BEADS_TO_OPEN = 3;
-/** The first rest, doubled with each further miss. Shorter than a tick's interval it would be none. */
+/**
+ * The first rest, doubled with each further miss. Shorter than a tick's interval it would be none.
+ */
 const FIRST_REST_SECONDS = 180;
 /** An outage that ended is noticed after at most this. */
 const LONGEST_REST_SECONDS = 900;
 
 /**
  * @param misses failed or unknown outcomes since the last success, of all beads.
- * @param reopenedSecondsAgo when a person last reopened one of the beads that were tried (`kn beads retry --now`):
- *   whoever does that after the last miss wants it to be tried now.
+ * @param reopenedSecondsAgo when a person last reopened one of the beads that were tried (`kn beads
+ *   retry --now`): whoever does that after the last miss wants it to be tried now.
  */
 export function breakerOf(
   { count, beads, lastSecondsAgo }: Misses,

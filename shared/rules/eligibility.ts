@@ -7,8 +7,8 @@ import type { Policy } from './policy.ts';
 import { reasonOf, skip, type Reason, type SkipCode, type Skipped } from './reasons.ts';
 
 /**
- * Which beads are dispatched, and why the others are not. Pure: the same snapshot and the same policy always
- * give the same decision.
+ * Which beads are dispatched, and why the others are not. Pure: the same snapshot and the same
+ * policy always give the same decision.
  */
 
 /** A bead to dispatch, and which attempt that is. */

@@ -20,8 +20,8 @@ export interface TickState {
 }
 
 /**
- * One refusal may be the bead's own fault; two in a row are BeadBoard's, and every further try would only cost
- * one more bead an attempt.
+ * One refusal may be the bead's own fault; two in a row are BeadBoard's, and every further try
+ * would only cost one more bead an attempt.
  */
 export const MISSES_THAT_END_A_TICK = 2;
 
@@ -59,6 +59,9 @@ export function hasRoom({ maxInFlight }: Policy, inFlight: number): boolean {
 /** What ends a tick although more beads could be dispatched at once. */
 const ENDS_EARLY: ReadonlySet<StopCode> = new Set(['time-over', 'tick-full']);
 
-/** @returns whether another tick should follow at once; one that took nothing asks for none, so that this ends. */
+/**
+ * @returns whether another tick should follow at once; one that took nothing asks for none, so that
+ *   this ends.
+ */
 export const isDispatchDue = (stop: StopCode | undefined, taken: number): boolean =>
   stop !== undefined && taken > 0 && ENDS_EARLY.has(stop);

@@ -12,8 +12,8 @@ const ENDED: ReadonlySet<JobState> = new Set(['completed', 'failed', 'timeout', 
 const MS_PER_MINUTE = 60_000;
 
 /**
- * Whole minutes since the last sign of progress: an update by whoever (an agent's note counts), or a
- * heartbeat of its worker, which bd keeps out of `updated_at`.
+ * Whole minutes since the last sign of progress: an update by whoever (an agent's note counts), or
+ * a heartbeat of its worker, which bd keeps out of `updated_at`.
  */
 export function ageMinutesOf({ updatedAt, lease }: Bead, now: Date): number {
   const last = Math.max(updatedAt.getTime(), lease?.heartbeatAt.getTime() ?? 0);
@@ -21,8 +21,8 @@ export function ageMinutesOf({ updatedAt, lease }: Bead, now: Date): number {
 }
 
 /**
- * A bead that was touched this recently is left alone, whatever its job is said to do: the agent may
- * be about to close it, or the service about to know the job.
+ * A bead that was touched this recently is left alone, whatever its job is said to do: the agent
+ * may be about to close it, or the service about to know the job.
  */
 const GRACE_MINUTES = 2;
 

@@ -5,8 +5,8 @@ import { ageMinutesOf, isWorthAsking, decideStall } from './stall.ts';
 import type { Snapshot } from '../beads/snapshot.ts';
 
 /**
- * Whether a function is to be woken, and why. Pure: a wake-up is sent for a state of the beads that gives
- * a function something to do, once; and again, more and more rarely, while that state stays.
+ * Whether a function is to be woken, and why. Pure: a wake-up is sent for a state of the beads that
+ * gives a function something to do, once; and again, more and more rarely, while that state stays.
  */
 
 /** What was last asked for, of one function. */
@@ -75,7 +75,8 @@ export function wakeDispatch(
 }
 
 /**
- * The same for the reaper: what is past its threshold by age alone, or has a job that may have ended.
+ * The same for the reaper: what is past its threshold by age alone, or has a job that may have
+ * ended.
  * @param asksForJobs whether the reaper knows an agent service to ask.
  */
 export function wakeReap(
@@ -100,8 +101,8 @@ export function wakeReap(
 }
 
 /**
- * What becomes due without a change: a deferred bead at its time; one that rests, or stalls, at the latest
- * after half a minute.
+ * What becomes due without a change: a deferred bead at its time; one that rests, or stalls, at the
+ * latest after half a minute.
  * @returns in how many milliseconds to read a snapshot again.
  */
 export function nextSnapshotInMs({ now, open }: Snapshot): number {

@@ -36,12 +36,17 @@ export class DatabaseSchemaError extends OperatorError {
   readonly code = 'DATABASE_SCHEMA';
 }
 
-/** The server or a proxy in front of it does not let a session be set up as these functions need it. */
+/**
+ * The server or a proxy in front of it does not let a session be set up as these functions need it.
+ */
 export class DatabaseSessionError extends OperatorError {
   readonly code = 'DATABASE_SESSION';
 }
 
-/** bd has migrated the database since its schema was read; reading it again may be all that it takes. */
+/**
+ * bd has migrated the database since its schema was read; reading it again may be all that it
+ * takes.
+ */
 export class SchemaChangedError extends DatabaseSchemaError {}
 
 /** A statement failed for a reason of its own; the message carries the server's words. */
@@ -80,8 +85,8 @@ export class BeadBoardUnavailableError extends OperatorError {
 }
 
 /**
- * Whether the next bead may fare better. Only a database that cannot be used ends a tick; everything else, a
- * mistake in our own code included, is that bead's alone.
+ * Whether the next bead may fare better. Only a database that cannot be used ends a tick;
+ * everything else, a mistake in our own code included, is that bead's alone.
  */
 export function isBeadError(error: unknown): boolean {
   return !(
@@ -112,8 +117,8 @@ export function errorForLog(error: unknown): { code: string; message: string; st
 }
 
 /**
- * The same for whoever asks over HTTP: of a request that is wrong all, of a tick that failed the code alone. The
- * message may name hosts and users, and the log has it.
+ * The same for whoever asks over HTTP: of a request that is wrong all, of a tick that failed the
+ * code alone. The message may name hosts and users, and the log has it.
  */
 export function publicError(error: unknown): { code: string; message: string } {
   const { code, message } = describeError(error);

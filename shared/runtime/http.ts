@@ -1,7 +1,7 @@
 import type { Agent } from 'undici';
 
 /**
- * One HTTP request of ours: bounded in time, with a bounded answer, never followed or repeated. Each
+ * One HTTP request: bounded in time, with a bounded answer, never followed or repeated. Each
  * goes over a fresh connection, because a kept one may die under a POST and leave its outcome open.
  */
 let agent: Promise<Agent> | undefined;

@@ -22,7 +22,7 @@ const HIDDEN_FIELDS = [
   'notes',
 ];
 
-/** pino names each depth; nothing of ours is nested deeper. */
+/** pino names each depth; no log entry is nested deeper. */
 const DEPTHS = ['', '*.', '*.*.'];
 
 export interface LogSettings {

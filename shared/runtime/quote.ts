@@ -1,6 +1,6 @@
 /**
- * What other programs said, made fit to be repeated in a note, a log line or an error: one line, of bounded
- * length, without control characters and secrets.
+ * What other programs said, made fit to be repeated in a note, a log line or an error: one line, of
+ * bounded length, without control characters and secrets.
  */
 
 /** Longest piece of an answer or a reason that is repeated, in characters. */

@@ -9,14 +9,20 @@ import type { Logger } from './log.ts';
 import { oneLine } from './quote.ts';
 
 /**
- * What stands before the functions-framework (5.0.5), which inflates and parses bodies of up to 1 GB before it
- * calls a function, prints a stack trace for JSON that does not parse, and has a setting for none of it.
+ * What stands before the functions-framework (5.0.5), which inflates and parses bodies of up to 1
+ * GB before it calls a function, prints a stack trace for JSON that does not parse, and has a
+ * setting for none of it.
  */
 
-/** The largest event of ours has less than 4 KiB; Knative itself takes no event of more than 64 KiB as a rule. */
+/**
+ * The largest event of this project has less than 4 KiB; intermediaries must forward 64 KiB
+ * (CloudEvents 1.0.2).
+ */
 export const MAX_REQUEST_BYTES = 65_536;
 
-/** Registers a function; the framework, which is loaded next, then serves it within these bounds. */
+/**
+ * Registers a function; the framework, which is loaded next, then serves it within these bounds.
+ */
 export function serve(name: string, handler: HttpFunction, log: Logger): void {
   logConsole(log);
   warnOfColdCache(log);
@@ -34,8 +40,9 @@ export function serve(name: string, handler: HttpFunction, log: Logger): void {
 }
 
 /**
- * Node keeps what it compiled in a folder named after its version and the processor's features. An image that was
- * baked on another processor has none for this one, which costs each start some 100 ms, without a word from Node.
+ * Node keeps what it compiled in a folder named after its version and the processor's features. An
+ * image that was baked on another processor has none for this one, which costs each start some 100
+ * ms, without a word from Node.
  */
 function warnOfColdCache(log: Logger): void {
   const { NODE_COMPILE_CACHE: wanted } = process.env;

@@ -160,7 +160,10 @@ function explain(
   return `${name} is ${got}; it takes ${issue.message}`;
 }
 
-/** A value as it may be repeated: of an address only scheme and host, since the rest may hold a secret. */
+/**
+ * A value as it may be repeated: of an address only scheme and host, since the rest may hold a
+ * secret.
+ */
 function shown(value: string): string {
   const address = /^(\w+:\/\/)(?:[^/?#]*@)?([^/?#]*)(.*)$/.exec(value);
   return JSON.stringify(

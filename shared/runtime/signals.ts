@@ -29,8 +29,8 @@ function hold(signal: NodeJS.Signals): void {
 }
 
 /**
- * Our listener comes first and stays for good: were there none for a moment, Node would let go of the
- * signal, and lose one that is already on its way.
+ * Our listener comes first and stays for good: were there none for a moment, Node would let go of
+ * the signal, and lose one that is already on its way.
  */
 function takeOver(): void {
   for (const signal of SIGNALS) {

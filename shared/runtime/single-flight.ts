@@ -1,6 +1,6 @@
 /**
- * Runs one piece of work at a time. Whoever asks while it runs gets the next run, together with all others
- * that wait: a tick reads everything, so one run after the request is as good as many.
+ * Runs one piece of work at a time. Whoever asks while it runs gets the next run, together with all
+ * others that wait: a tick reads everything, so one run after the request is as good as many.
  */
 export class SingleFlight<T> {
   #running: Promise<unknown> | undefined;

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 
 /**
- * Every setting, once: how it is parsed, its default, and the line that describes it. docs/settings.md is generated from here (`npm run docs`).
+ * Every setting, once: how it is parsed, its default, and the line that describes it.
+ * docs/settings.md is generated from here (`npm run docs`).
  */
 
 /** Environment variables hold text, and an empty one counts as not set (as bd reads its own). */

@@ -6,9 +6,10 @@ import type { Logger } from '../runtime/log.ts';
 const EQUAL_FAULTS = 2;
 
 /**
- * The faults of single beads in one tick: each is logged, and the tick continues with the next bead. When equal
- * faults follow each other, the database is tried with a write of its own, so that a server that takes no
- * writes is told once, and two bad beads do not stop the good ones behind them.
+ * The faults of single beads in one tick: each is logged, and the tick continues with the next
+ * bead. When equal faults follow each other, the database is tried with a write of its own, so that
+ * a server that takes no writes is told once, and two bad beads do not stop the good ones behind
+ * them.
  */
 export class BeadFaults {
   readonly #log: Logger;
@@ -25,8 +26,8 @@ export class BeadFaults {
   }
 
   /**
-   * @throws the error itself when it is not of this bead alone, or what the database says to a write; the tick
-   *   must end then.
+   * @throws the error itself when it is not of this bead alone, or what the database says to a
+   *   write; the tick must end then.
    */
   async record(error: unknown, beadId: string, beads: Beads): Promise<void> {
     if (!isBeadError(error)) throw error;

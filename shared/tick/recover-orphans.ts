@@ -7,10 +7,11 @@ import { decideOrphan } from '../rules/orphan.ts';
 import type { TickContext } from './tick-function.ts';
 
 /**
- * Recovers what dispatchers left that died in the middle: gives back to open what was certainly never
- * posted, and notes the rest as unknown. Every tick of either function begins with it.
+ * Recovers what dispatchers left that died in the middle: gives back to open what was certainly
+ * never posted, and notes the rest as unknown. Every tick of either function begins with it.
  *
- * @param inProgress the beads of the snapshot; those whose last transition is a claim are asked about.
+ * @param inProgress the beads of the snapshot; those whose last transition is a claim are asked
+ *   about.
  * @returns how many were given back, how many noted, and how many could not be written.
  */
 export async function recoverOrphans(

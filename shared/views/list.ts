@@ -23,7 +23,10 @@ export interface ListedBead {
   ageSeconds: number;
 }
 
-/** All beads of the sentinel that are not closed, in the order in which they concern an operator. Pure. */
+/**
+ * All beads of the sentinel that are not closed, in the order in which they concern an operator.
+ * Pure.
+ */
 export function listOf(
   snapshot: Snapshot,
   blocked: readonly Bead[],

@@ -5,7 +5,9 @@ import type { Policy } from '../rules/policy.ts';
 import type { SkipCode } from '../rules/reasons.ts';
 import { ageSeconds } from './age.ts';
 
-/** How the dispatch of beads stands: the shape of `kn beads status -o json` and of `/api/v1/state`. */
+/**
+ * How the dispatch of beads stands: the shape of `kn beads status -o json` and of `/api/v1/state`.
+ */
 export interface StatusView {
   /** The database's clock, as ISO 8601 in UTC; so are all times here. */
   at: string;
@@ -90,7 +92,10 @@ export function problemsOf({ breaker, outbox, nearMisses }: StatusView): string[
   ];
 }
 
-/** Whether a name is another one that differs by case or by one letter (added, missing, wrong or swapped). */
+/**
+ * Whether a name is another one that differs by case or by one letter (added, missing, wrong or
+ * swapped).
+ */
 export function isNearMiss(name: string, wanted: string): boolean {
   if (name === wanted) return false;
   const [a, b] = [name.trim().toLowerCase(), wanted.toLowerCase()];

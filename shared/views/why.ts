@@ -16,7 +16,9 @@ export interface WhyReason {
   until?: string;
 }
 
-/** Why a bead is dispatched or not: the shape of `kn beads why -o json` and of `/api/v1/beads/{id}`. */
+/**
+ * Why a bead is dispatched or not: the shape of `kn beads why -o json` and of `/api/v1/beads/{id}`.
+ */
 export interface WhyView {
   id: string;
   title: string;

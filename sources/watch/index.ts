@@ -51,8 +51,8 @@ void run();
 
 async function run(): Promise<void> {
   if (PAUSED || K_SINK === undefined) {
-    // To end would be to be started again. A ContainerSource starts its pod before its SinkBinding is there, which
-    // then replaces the pod by one that has a sink.
+    // To end would be to be started again. A ContainerSource starts its pod before its SinkBinding
+    // is there, which then replaces the pod by one that has a sink.
     while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
   } else {
     await watch({

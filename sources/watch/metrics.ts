@@ -7,8 +7,8 @@ import type { StateView } from './state-reader.ts';
 const PREFIX = 'beads_dispatch_';
 
 /**
- * The metrics of one state, in the text format of Prometheus. All are derived from the database at the time of the
- * scrape, so that restarts and pods that scale to zero lose nothing.
+ * The metrics of one state, in the text format of Prometheus. All are derived from the database at
+ * the time of the scrape, so that restarts and pods that scale to zero lose nothing.
  */
 export async function metricsOf({ status, beads, transitions }: StateView): Promise<string> {
   const registry = new Registry();

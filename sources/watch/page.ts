@@ -1,6 +1,6 @@
 /**
- * The page: what runs, what waits and why, and the time line of one bead. One self-contained document without a
- * framework; every text from a bead is set as text and never as markup.
+ * The page: what runs, what waits and why, and the time line of one bead. One self-contained
+ * document without a framework; every text from a bead is set as text and never as markup.
  */
 
 /** @param nonce of the content security policy. */

@@ -17,8 +17,8 @@ export interface WakerParts {
 }
 
 /**
- * Wakes one function. One wake-up at a time is under way: a broker answers when the tick has ended, and only
- * then does it make sense to look whether there is more to do.
+ * Wakes one function. One wake-up at a time is under way: a broker answers when the tick has ended,
+ * and only then does it make sense to look whether there is more to do.
  */
 export class Waker {
   readonly name: WakeUpName;

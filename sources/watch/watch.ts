@@ -12,9 +12,10 @@ import { nextSnapshotInMs, wakeDispatch, wakeReap } from '../../shared/rules/wak
 import { Waker } from './waker.ts';
 
 /**
- * Looks at the beads all the time and wakes the functions when there is something for them to do. It never
- * writes. Asking for the hash of bd's table costs as much as `SELECT 1`, also with 100,000 beads; only when
- * that has changed, or time may have changed something, does it look at the beads themselves.
+ * Looks at the beads all the time and wakes the functions when there is something for them to do.
+ * It never writes. Asking for the hash of bd's table costs as much as `SELECT 1`, also with 100,000
+ * beads; only when that has changed, or time may have changed something, does it look at the beads
+ * themselves.
  */
 
 /** While things change: four times a second are 0.2 % of a core. */

@@ -20,7 +20,7 @@ export const DELIBERATE: readonly Deliberate[] = [
     where: 'issues.metadata',
     ours: new RegExp(`^→ {(${THEIRS}, )?"beads_auto_dispatch": "${MARKER}"}$`),
     decision: 1,
-    why: 'one key of ours holds the token that makes a claim unique',
+    why: 'one key, the claim marker, holds the token that makes a claim unique',
   },
   {
     where: 'events.id',

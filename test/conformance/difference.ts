@@ -2,8 +2,9 @@ import { MARKER_KEY } from '../../shared/beads/rows/claim-marker.ts';
 import type { Snapshot, SnapshotRow } from './snapshot.ts';
 
 /**
- * What one change made of a database, cell by cell, in a form in which two databases can be compared:
- * ids, times, random numbers and the token of these functions are replaced by what they are.
+ * What one change made of a database, cell by cell, in a form in which two databases can be
+ * compared: ids, times, random numbers and the token of these functions are replaced by what they
+ * are.
  */
 export type Trace = ReadonlyMap<string, readonly string[]>;
 
@@ -12,7 +13,10 @@ export type Names = ReadonlyMap<string, string>;
 
 const TIME = /\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?/g;
 const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
-/** Where a JSON of the whole bead shows our key in its metadata, which the cell itself shows already. */
+/**
+ * Where a JSON of the whole bead shows our key in its metadata, which the cell itself shows
+ * already.
+ */
 const OUR_METADATA = new RegExp(
   `,"metadata":{"${MARKER_KEY}":"[^"]*"}|"${MARKER_KEY}":"[^"]*",?`,
   'g',

@@ -1,6 +1,8 @@
 import type { Tracker } from '../world/tracker.ts';
 
-/** All rows of all tables of a database, whether Dolt keeps their history or not, and its commits. */
+/**
+ * All rows of all tables of a database, whether Dolt keeps their history or not, and its commits.
+ */
 export interface Snapshot {
   /** By table, then by primary key. */
   tables: ReadonlyMap<string, ReadonlyMap<string, SnapshotRow>>;

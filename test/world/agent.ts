@@ -11,8 +11,8 @@ const READ_MS = 300;
 const WORK_MS = 2_500;
 
 /**
- * A stand-in for the agents that the agent service runs, keeping to their rails: the first act is the
- * note `claimed by agent <job>`, then notes of progress, and on success the bead is closed.
+ * A stand-in for the agents that the agent service runs, keeping to their rails: the first act is
+ * the note `claimed by agent <job>`, then notes of progress, and on success the bead is closed.
  */
 export class AgentStandIn {
   /** By bead id; a bead that is not here is finished. */

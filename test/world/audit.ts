@@ -3,9 +3,9 @@ import { expect } from 'vitest';
 import type { Scene } from './scene.ts';
 
 /**
- * What the audit stream promises, checked against bd's own history: every transition of these functions
- * has exactly one event, under the id of its history row, in the order in which it happened to the
- * bead; and nothing is left to send.
+ * What the audit stream promises, checked against bd's own history: every transition of these
+ * functions has exactly one event, under the id of its history row, in the order in which it
+ * happened to the bead; and nothing is left to send.
  * @param options whether the order is kept, which it is but for events that the sink has refused.
  */
 export async function expectAudited(

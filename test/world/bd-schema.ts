@@ -1,16 +1,20 @@
 /**
  * A database shaped like bd's, for where no `bd` is at hand: the columns, keys and defaults that bd
- * gives the tables which these functions, BeadBoard and the stand-ins touch. bd's own plumbing (wisps,
- * routes, snapshots, federation) is left out. test/conformance.test.ts compares with a real bd.
+ * gives the tables which these functions, BeadBoard and the stand-ins touch. bd's own plumbing
+ * (wisps, routes, snapshots, federation) is left out. test/conformance.test.ts compares with a real
+ * bd.
  */
 
 /**
- * Generations of bd's schema, by the number of their last migration: bd 1.0.2, 1.0.5, 1.1 and 1.2, its
- * main branch of August 2026, and as far as single files of its public source tell (2026-10).
+ * Generations of bd's schema, by the number of their last migration: bd 1.0.2, 1.0.5, 1.1 and 1.2,
+ * its main branch of August 2026, and as far as single files of its public source tell (2026-10).
  */
 export const GENERATIONS = [32, 49, 53, 65, 71] as const;
 export type Generation = (typeof GENERATIONS)[number];
-/** The newest that was compared with a real bd: what demo and tests have that are not about generations. */
+/**
+ * The newest that was compared with a real bd: what demo and tests have that are not about
+ * generations.
+ */
 export const NEWEST: Generation = 65;
 
 /** @returns the statements that make the tables of a fresh database, in order. */
@@ -150,7 +154,9 @@ const dependenciesSplit = (auxId: string) => `
            + (depends_on_external IS NOT NULL) = 1)
   ) COLLATE utf8mb4_0900_bin`;
 
-/** Open, not deferred, not ephemeral, and neither it nor a parent of it waits for an open blocker. */
+/**
+ * Open, not deferred, not ephemeral, and neither it nor a parent of it waits for an open blocker.
+ */
 const readyView = (target: string) => `
   CREATE VIEW ready_issues AS
   WITH RECURSIVE waiting (issue_id, depth) AS (

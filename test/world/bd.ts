@@ -69,10 +69,13 @@ export class BdWorkspace {
     return workspace;
   }
 
-  /** The same workspace under another bd, which migrates the database in the way that version has. */
+  /**
+   * The same workspace under another bd, which migrates the database in the way that version has.
+   */
   async upgrade(binary: BdBinary): Promise<BdWorkspace> {
     const upgraded = new BdWorkspace(binary, this.folder, this.#environment);
-    // Changes that bd itself left uncommitted would stop a migration; newer ones must be asked for it.
+    // Changes that bd itself left uncommitted would stop a migration; newer ones must be asked for
+    // it.
     await this.said('dolt', 'commit');
     await upgraded.said('migrate', 'schema');
     await upgraded.bd('list');

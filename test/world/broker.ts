@@ -28,11 +28,11 @@ const PASSED_ON: ReadonlySet<string> = new Set(['content-type', 'traceparent', '
 const isRetried = (status: number) => status >= 500 || [404, 408, 409, 429].includes(status);
 
 /**
- * A stand-in for what the stock Knative broker does behind its ingress, as measured on a real one: each Trigger
- * whose filter matches gets the event side by side, again while it fails, and in the end the dead letters get
- * it. The sender is answered only when all of that has ended; when it hangs up before, what is under way is
- * dropped and reaches no dead letters either. A subscriber's answer must have an empty body. (A reply event
- * would go back into the broker; ours send none.)
+ * A stand-in for what the stock Knative broker does behind its ingress, as measured on a real one:
+ * each Trigger whose filter matches gets the event side by side, again while it fails, and in the
+ * end the dead letters get it. The sender is answered only when all of that has ended; when it
+ * hangs up before, what is under way is dropped and reaches no dead letters either. A subscriber's
+ * answer must have an empty body. (A reply event would go back into the broker; ours send none.)
  */
 export class BrokerStandIn {
   readonly triggers: Trigger[] = [];

@@ -14,7 +14,9 @@ const ajv = new Ajv({ allErrors: true });
 formats.default(ajv);
 const validators = new Map<string, ValidateFunction>();
 
-/** @returns what is wrong with an event: its data, by the schema that it names, and nothing beyond. */
+/**
+ * @returns what is wrong with an event: its data, by the schema that it names, and nothing beyond.
+ */
 export function problemsOf({ dataschema, type, data }: SunkEvent): string[] {
   const file = basename(String(dataschema)).replace(/^.*:/, '');
   if (file !== `${type}.schema.json`) return [`${type} names the schema ${file}`];

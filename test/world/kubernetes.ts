@@ -30,8 +30,9 @@ const patched = z.looseObject({
 });
 
 /**
- * A stand-in for the Kubernetes API: it reads objects, takes merge patches (RFC 7396), counts versions,
- * answers 409 to a patch of an older one and 404 to what is not there, with a Status each.
+ * A stand-in for the Kubernetes API: it reads objects, takes merge patches (RFC 7396), counts
+ * versions, answers 409 to a patch of an older one and 404 to what is not there, with a Status
+ * each.
  */
 export class KubernetesStandIn {
   readonly #http: HttpStandIn;

@@ -15,7 +15,10 @@ export interface DatabaseUser {
   password: string;
 }
 
-/** Makes a user with the rights of docs/grants.sql (or grants-watch.sql) for one database, and no other. */
+/**
+ * Makes a user with the rights of docs/grants.sql (or grants-watch.sql) for one database, and no
+ * other.
+ */
 export async function makeUser(
   port: number,
   database: string,

@@ -26,9 +26,9 @@ import { Tracker } from './tracker.ts';
 import { sharedDoltPort } from './shared-dolt.ts';
 
 /**
- * What a test of a tick needs: a database of its own on the shared Dolt server, with a user that has
- * the rights of docs/grants.sql, a BeadBoard and a sink, and the ticks to run against them in this
- * process. Everything else is real.
+ * What a test of a tick needs: a database of its own on the shared Dolt server, with a user that
+ * has the rights of docs/grants.sql, a BeadBoard and a sink, and the ticks to run against them in
+ * this process. Everything else is real.
  */
 export class Scene {
   readonly settings: DatabaseSettings;
@@ -70,7 +70,10 @@ export class Scene {
     return new Scene(settings, tracker, board, await SinkStandIn.start());
   }
 
-  /** The environment of a program that works on this scene. @param port of a proxy before the server. */
+  /**
+   * The environment of a program that works on this scene.
+   * @param port of a proxy before the server.
+   */
   environment(port = this.settings.port) {
     return programSettings({ ...this.settings, port }, this.board.url, this.sink.url);
   }
@@ -106,8 +109,8 @@ export class Scene {
   }
 
   /**
-   * @throws when a transition left something uncommitted, which would lock people out of bd, or sent an
-   *   event that is not as docs/events says.
+   * @throws when a transition left something uncommitted, which would lock people out of bd, or
+   *   sent an event that is not as docs/events says.
    */
   async close(): Promise<void> {
     const dirty = await this.tracker.dirtyTables();

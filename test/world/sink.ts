@@ -5,8 +5,8 @@ import { HttpStandIn, type Exchange, type Reply } from './http-stand-in.ts';
 export type SunkEvent = CloudEvent<unknown>;
 
 /**
- * A stand-in for the broker: it takes every CloudEvent and keeps them in the order they came. One that
- * comes again under the same id is the same event, as for any subscriber that deduplicates.
+ * A stand-in for the broker: it takes every CloudEvent and keeps them in the order they came. One
+ * that comes again under the same id is the same event, as for any subscriber that deduplicates.
  */
 export class SinkStandIn {
   readonly #http: HttpStandIn;

@@ -29,9 +29,9 @@ export interface TrackedEvent {
 type Fields = Readonly<Record<string, string | number | null>>;
 
 /**
- * What people and agents do with the bd command, as plain SQL on a bd-shaped database: the same rows
- * and columns in one transaction with one Dolt commit, so that the functions meet the writers they
- * will meet. A stand-in for `bd`; where a real one is on PATH, test/real-bd.test.ts uses that.
+ * What people and agents do with the bd command, as plain SQL on a bd-shaped database: the same
+ * rows and columns in one transaction with one Dolt commit, so that the functions meet the writers
+ * they will meet. A stand-in for `bd`; where a real one is on PATH, test/real-bd.test.ts uses that.
  */
 export class Tracker {
   readonly #connection: Connection;
@@ -235,7 +235,9 @@ export class Tracker {
     return rows;
   }
 
-  /** Tables with changes that no Dolt commit holds; must never be one that these functions write. */
+  /**
+   * Tables with changes that no Dolt commit holds; must never be one that these functions write.
+   */
   async dirtyTables(): Promise<string[]> {
     const [rows] = await this.#connection.query<RowDataPacket[]>(
       'SELECT table_name AS t FROM dolt_status',

@@ -79,15 +79,16 @@ function strict(schema: unknown): unknown {
   if (copy['x-kubernetes-int-or-string'] === true || copy['format'] === 'int-or-string') {
     return { type: ['integer', 'string'] };
   }
-  // Eventing's DeliverySpec (pkg/apis/duck/v1/delivery_types.go) has a field that its CRDs do not list; they keep
-  // what they do not list.
+  // Eventing's DeliverySpec (pkg/apis/duck/v1/delivery_types.go) has a field that its CRDs do not
+  // list; they keep what they do not list.
   const { properties } = copy;
   if (typeof properties === 'object' && properties !== null && 'backoffDelay' in properties) {
     copy['properties'] = { ...properties, timeout: { type: 'string' } };
   }
   // Also where Knative keeps unknown fields (a Trigger's spec): they would do nothing.
   const isObject = typeof copy['properties'] === 'object' && !('additionalProperties' in copy);
-  // A field may be called `properties`; a schema with properties says what type it is, or is a CRD's.
+  // A field may be called `properties`; a schema with properties says what type it is, or is a
+  // CRD's.
   if (isObject && (copy['type'] === 'object' || 'spec' in Object(copy['properties']))) {
     copy['additionalProperties'] = false;
   }

@@ -6,8 +6,8 @@ import { parseMarker, MARKER_CHARACTERS, MARKER_KEY, type ClaimMarker } from './
 import { fromSqlTime } from '../sql/time.ts';
 
 /**
- * A bead as the functions see it: the part of a row of bd's `issues` that a decision needs. Rows are
- * parsed one by one, because one bad row must never stop a tick.
+ * A bead as the functions see it: the part of a row of bd's `issues` that a decision needs. Rows
+ * are parsed one by one, because one bad row must never stop a tick.
  */
 
 const instant = z.string().transform((value, context): Date => {
@@ -65,11 +65,13 @@ export interface Bead {
   /** As bd keeps it in the row; `false` where it does not. */
   isBlocked: boolean;
   /**
-   * Somebody began with it once: one that has no marker and never started has not failed either, unless a row from
-   * before was imported since (docs/decisions/0003).
+   * Somebody began with it once: one that has no marker and never started has not failed either,
+   * unless a row from before was imported since (docs/decisions/0003).
    */
   wasTried: boolean;
-  /** Something that is not ours stands where the token must go, so that the bead cannot be claimed. */
+  /**
+   * Something that is not ours stands where the token must go, so that the bead cannot be claimed.
+   */
   hasForeignMetadata: boolean;
   notesBytes: number;
   /** Of all its texts together, the metadata among them. */
@@ -80,7 +82,10 @@ export interface Bead {
   lease: Lease | undefined;
 }
 
-/** A live claim by bd's own rules: its holder renews it by heartbeats, which leave `updatedAt` as it is. */
+/**
+ * A live claim by bd's own rules: its holder renews it by heartbeats, which leave `updatedAt` as it
+ * is.
+ */
 export interface Lease {
   expiresAt: Date;
   heartbeatAt: Date;
@@ -100,8 +105,8 @@ export const ROW_BYTES_SQL = `
    + COALESCE(OCTET_LENGTH(metadata), 0))`;
 
 /**
- * What {@link parseBead} reads beside the columns of `issues`. Texts of any size stay on the server: bd makes
- * a bead of 10 MB from a file, and a snapshot has room for thousands of beads.
+ * What {@link parseBead} reads beside the columns of `issues`. Texts of any size stay on the
+ * server: bd makes a bead of 10 MB from a file, and a snapshot has room for thousands of beads.
  */
 export const BEAD_EXPRESSIONS = `
   LEFT(JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${MARKER_KEY}')), ${MARKER_CHARACTERS}) AS marker,
@@ -130,8 +135,8 @@ const NO_COLUMN: ReadonlySet<string> = new Set([...EXPRESSION_NAMES, 'is_blocked
 export const BEAD_COLUMNS = Object.keys(row.shape).filter((name) => !NO_COLUMN.has(name));
 
 /**
- * @param raw one row with {@link BEAD_COLUMNS}, {@link BEAD_EXPRESSIONS} and the bead's lease; times are
- *   text in UTC.
+ * @param raw one row with {@link BEAD_COLUMNS}, {@link BEAD_EXPRESSIONS} and the bead's lease;
+ *   times are text in UTC.
  * @returns the bead, or what is wrong with the row: a value, not an exception.
  */
 export function parseBead(raw: Row): ParsedBead {
@@ -174,11 +179,17 @@ export function parseBead(raw: Row): ParsedBead {
   };
 }
 
-/** Whether a key can be set in metadata of this JSON type; in an array or a string it gets lost without an error. */
+/**
+ * Whether a key can be set in metadata of this JSON type; in an array or a string it gets lost
+ * without an error.
+ */
 export const canHoldMarker = (type: string | number | null | undefined) =>
   type === null || type === 'OBJECT' || type === 'NULL';
 
-/** The job that the dispatcher recorded where no note can change it, else the one that the notes tell of. */
+/**
+ * The job that the dispatcher recorded where no note can change it, else the one that the notes
+ * tell of.
+ */
 function jobOf(marker: ClaimMarker | undefined, notesSinceClaim: string): Job | undefined {
   if (marker?.name === 'dispatched' && marker.about !== undefined) {
     return { id: marker.about, from: 'beadboard' };

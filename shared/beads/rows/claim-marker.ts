@@ -23,18 +23,24 @@ export type MarkerName = (typeof MARKERS)[number];
 export interface ClaimMarker {
   name: MarkerName;
   token: string;
-  /** Of `unconfirmed`: the token of the claim whose outcome is not known. Of `dispatched`: the job. */
+  /**
+   * Of `unconfirmed`: the token of the claim whose outcome is not known. Of `dispatched`: the job.
+   */
   about?: string;
 }
 
-/** More than the longest that is ever written: a name, a token of 36 and a job id of 128 characters. */
+/**
+ * More than the longest that is ever written: a name, a token of 36 and a job id of 128 characters.
+ */
 export const MARKER_CHARACTERS = 200;
 
 export function formatMarker({ name, token, about }: ClaimMarker): string {
   return about === undefined ? `${name}:${token}` : `${name}:${token}:${about}`;
 }
 
-/** @returns the marker, or `undefined` for a bead these functions never touched or a foreign value. */
+/**
+ * @returns the marker, or `undefined` for a bead these functions never touched or a foreign value.
+ */
 export function parseMarker(cell: string | null): ClaimMarker | undefined {
   if (cell === null || cell.length >= MARKER_CHARACTERS) return undefined;
   const [name, token, about] = cell.split(':');

@@ -43,8 +43,8 @@ export async function declareIntent(connection: Connection, token: string): Prom
 }
 
 /**
- * Takes the intent back for a claim that will not be posted. Where that fails the intent stays, and with it
- * the doubt whether the bead was posted, which a later tick settles.
+ * Takes the intent back for a claim that will not be posted. Where that fails the intent stays, and
+ * with it the doubt whether the bead was posted, which a later tick settles.
  */
 export async function withdrawIntent(connection: Connection, token: string): Promise<void> {
   const withdraw = async () => await connection.query(DELETE_LOCAL_SQL, [[intentKey(token)]]);
@@ -77,9 +77,9 @@ const STILL_CLAIMED_SQL = `
     FROM issues WHERE status = 'in_progress'`;
 
 /**
- * Removes what claims have left here that have long come to an end: a claim that was given back, a bead that was
- * closed or reopened before the outcome was recorded. An intent is kept as long as a bead is in progress under
- * its token, because a later tick may still ask for it.
+ * Removes what claims have left here that have long come to an end: a claim that was given back, a
+ * bead that was closed or reopened before the outcome was recorded. An intent is kept as long as a
+ * bead is in progress under its token, because a later tick may still ask for it.
  * @param now the server's time.
  * @returns how many were removed.
  */

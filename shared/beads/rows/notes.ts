@@ -20,15 +20,20 @@ export interface Job {
   from: 'beadboard' | 'agent';
 }
 
-/** Becomes part of notes, cells and addresses, so that nothing else passes for one; `..` would be a path. */
+/**
+ * Becomes part of notes, cells and addresses, so that nothing else passes for one; `..` would be a
+ * path.
+ */
 export const JOB_ID = /^\w[\w.-]{0,127}$/;
 const DISPATCHED_NOTE = /^dispatched: job=(\S+)$/gm;
-/** The agent's first act; BeadBoard's prompt does not tell it the id, so that it may be anything. */
+/**
+ * The agent's first act; BeadBoard's prompt does not tell it the id, so that it may be anything.
+ */
 const AGENT_NOTE = /^claimed by agent ([0-9a-f]{12})$/gm;
 
 /**
- * The job that works on a bead: BeadBoard's word if there is one, else the agent's, which is known even when
- * BeadBoard's answer was lost.
+ * The job that works on a bead: BeadBoard's word if there is one, else the agent's, which is known
+ * even when BeadBoard's answer was lost.
  * @param notesSinceClaim what follows the last line that begins with {@link CLAIMED_PREFIX}.
  */
 export function jobIn(notesSinceClaim: string): Job | undefined {
@@ -65,5 +70,8 @@ export const reapedNote = (ageMinutes: number, thresholdMinutes: number, evidenc
     evidence === undefined ? '' : `: ${oneLine(evidence)}`
   }`;
 
-/** bd joins notes with a newline and starts an empty field without one. @returns what is appended. */
+/**
+ * bd joins notes with a newline and starts an empty field without one.
+ * @returns what is appended.
+ */
 export const appendix = (isFirst: boolean, note: string) => (isFirst ? note : `\n${note}`);

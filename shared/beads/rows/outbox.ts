@@ -9,8 +9,9 @@ import { fromSqlTime, toSqlTime } from '../sql/time.ts';
  * transition that it reports, and deleted when the sink has taken it (docs/decisions/0007).
  *
  * Its key is `beads-dispatch.outbox.<time>.<n>.<event id>`. The time is the server's, read in the
- * transaction, in microseconds, and later than that of every event that waits: a bead's next transition
- * begins after this one is committed, so that the order of the keys is the order of what happened to it.
+ * transaction, in microseconds, and later than that of every event that waits: a bead's next
+ * transition begins after this one is committed, so that the order of the keys is the order of what
+ * happened to it.
  */
 const PREFIX = 'beads-dispatch.outbox.';
 /** The first key behind all of the outbox: `/` follows `.`. */
@@ -20,9 +21,9 @@ const END = 'beads-dispatch.outbox/';
 const OURS = `\`key\` >= '${PREFIX}' AND \`key\` < '${END}'`;
 
 /**
- * An event that the sink does not take is moved to a key of its own, `beads-dispatch.parked.<retry at>.<tries>.`
- * and the rest of its first key; its value ends with a line that says why. So it stops no other event, and is
- * tried again ever more rarely.
+ * An event that the sink does not take is moved to a key of its own, `beads-dispatch.parked.<retry
+ * at>.<tries>.` and the rest of its first key; its value ends with a line that says why. So it
+ * stops no other event, and is tried again ever more rarely.
  */
 const PARKED = 'beads-dispatch.parked.';
 const IS_PARKED = `\`key\` >= '${PARKED}' AND \`key\` < 'beads-dispatch.parked/'`;
@@ -39,7 +40,10 @@ export const PARKED_SQL = `
 
 /** How full the outbox is. */
 export interface OutboxState {
-  /** Since when the oldest event has waited that no sink was asked to take yet; `undefined` when none does. */
+  /**
+   * Since when the oldest event has waited that no sink was asked to take yet; `undefined` when
+   * none does.
+   */
   unsentSince: Date | undefined;
   /** How many events the sink did not take, and when the first of them is tried again. */
   parked: number;
@@ -85,10 +89,11 @@ const READ_PARKED_SQL = readSql(
 );
 
 /**
- * Makes the keys of one transition's events. Both parameters are read in the transition's transaction.
+ * Makes the keys of one transition's events. Both parameters are read in the transition's
+ * transaction.
  * @param serverTime `YYYY-MM-DD HH:MM:SS.ffffff`, in UTC.
- * @param newestKey {@link NEWEST_KEY_SQL}: a clock that was set back must not put an event before those
- *   that are there.
+ * @param newestKey {@link NEWEST_KEY_SQL}: a clock that was set back must not put an event before
+ *   those that are there.
  */
 export function outboxKeys(serverTime: string, newestKey: string | null) {
   const [seconds = '', fraction = ''] = serverTime.split('.');
@@ -144,8 +149,8 @@ export class Outbox implements OutboxPort {
   }
 
   /**
-   * Only one relay sends at a time, so that overlapping ticks do not send everything twice. Waits for
-   * the other one to end, for a moment.
+   * Only one relay sends at a time, so that overlapping ticks do not send everything twice. Waits
+   * for the other one to end, for a moment.
    * @returns whether this is the one.
    */
   async take(): Promise<boolean> {
@@ -156,7 +161,10 @@ export class Outbox implements OutboxPort {
     await this.#connection.unlock(this.#lock);
   }
 
-  /** The oldest first, of one bead never a later event without those before it; then parked ones that are due. */
+  /**
+   * The oldest first, of one bead never a later event without those before it; then parked ones
+   * that are due.
+   */
   async read(limit: number): Promise<UnsentEvent[]> {
     const [unsent = [], parked = []] = await this.#connection.batch([
       [READ_SQL, [limit]],

@@ -28,8 +28,8 @@ export const CHANGE_COLUMNS = `
   UTC_TIMESTAMP() - INTERVAL TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) SECOND AS at`;
 
 /**
- * The oldest first. bd keeps whole seconds: within one, a bead is made first and closed last, and the ids that
- * these functions give have an order.
+ * The oldest first. bd keeps whole seconds: within one, a bead is made first and closed last, and
+ * the ids that these functions give have an order.
  */
 export function byTime(a: PastChange, b: PastChange): number {
   return (
@@ -68,7 +68,10 @@ function noteIn(tail: string): string | undefined {
   }
 }
 
-/** @returns the transition that a change by one of the functions was; `undefined` for a change by others. */
+/**
+ * @returns the transition that a change by one of the functions was; `undefined` for a change by
+ *   others.
+ */
 export function transitionIn({ actor, status, note = '' }: PastChange): MarkerName | undefined {
   if (actor === REAPER) return status === 'blocked' ? 'reaped' : 'released';
   if (actor !== DISPATCHER) return undefined;

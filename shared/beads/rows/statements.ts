@@ -10,15 +10,18 @@ import type { Row, Statement } from '../sql/connection.ts';
 import { MARKER_KEY } from './claim-marker.ts';
 
 /**
- * Changes with every write to the database, in history or not, and with nothing else; as cheap as asking
- * for nothing, however many beads there are (Dolt 1.88.1). In a transaction it is the hash of just the state
- * that everything in it is read from.
+ * Changes with every write to the database, in history or not, and with nothing else; as cheap as
+ * asking for nothing, however many beads there are (Dolt 1.88.1). In a transaction it is the hash
+ * of just the state that everything in it is read from.
  */
 export const STATE_SQL = 'dolt_hashof_db()';
 
 /** The statements on bd's tables that depend on what the schema offers. */
 export interface Statements {
-  /** The server's time, the state of the database, the outbox, and whether bd has migrated it: one row. */
+  /**
+   * The server's time, the state of the database, the outbox, and whether bd has migrated it: one
+   * row.
+   */
   tick: string;
   /** All beads of a sentinel that are open or in progress. */
   beads: string;
@@ -29,8 +32,9 @@ export interface Statements {
   /** Which of some beads have a parent that is deferred. */
   childrenOfDeferred: string;
   /**
-   * One bead with all its columns and its lease, and with all else that a write of it depends on, as statements
-   * for one round trip, whose answers {@link oneRow} puts together: one query for all costs twice as much.
+   * One bead with all its columns and its lease, and with all else that a write of it depends on,
+   * as statements for one round trip, whose answers {@link oneRow} puts together: one query for all
+   * costs twice as much.
    */
   readToWrite: (id: string) => readonly Statement[];
   /** The same for a bead that is larger than {@link MAX_ROW_BYTES}: without its texts. */
@@ -61,16 +65,17 @@ const READ_ALIASES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether bd's events journal is on stands in the configuration of each workspace and not in the database. But
- * where it has been on, it has counted, also when its rows were pruned since.
+ * Whether bd's events journal is on stands in the configuration of each workspace and not in the
+ * database. But where it has been on, it has counted, also when its rows were pruned since.
  */
 const IS_JOURNALED_SQL = `
   (EXISTS (SELECT 1 FROM bd_events_seq WHERE next_seq > 0)
    OR EXISTS (SELECT 1 FROM bd_events_journal))`;
 
 /**
- * A larger bead is not dispatched, and is read without its texts when something must be written on it. A
- * process with 256 MiB has room for one of this size, which is held some ten times over as text, JSON and SQL.
+ * A larger bead is not dispatched, and is read without its texts when something must be written on
+ * it. A process with 256 MiB has room for one of this size, which is held some ten times over as
+ * text, JSON and SQL.
  */
 export const MAX_ROW_BYTES = 1_048_576;
 
@@ -84,7 +89,10 @@ const TEXTS: ReadonlySet<string> = new Set([
   'metadata',
 ]);
 
-/** Puts the answers to {@link Statements.readToWrite} together; `undefined` when there is no such bead. */
+/**
+ * Puts the answers to {@link Statements.readToWrite} together; `undefined` when there is no such
+ * bead.
+ */
 export function oneRow(answers: readonly (readonly Row[])[]): Row | undefined {
   if (answers[0]?.[0] === undefined) return undefined;
   return Object.assign({}, ...answers.map(([row]) => row));
@@ -92,7 +100,8 @@ export function oneRow(answers: readonly (readonly Row[])[]): Row | undefined {
 
 /**
  * @param row of {@link oneRow}.
- * @throws {DatabaseSchemaError} bd has changed the schema since it was read, or writes versions now.
+ * @throws {DatabaseSchemaError} bd has changed the schema since it was read, or writes versions
+ *   now.
  */
 export function checkRow(row: Row, schema: Schema, where: string): void {
   checkMigrations(row['migrations'], schema, where);
@@ -194,8 +203,8 @@ function updateSql({ versionCells, hasClaimFence }: Schema): string {
 }
 
 /**
- * Around an update that leaves the bead's id as it is, and so cannot violate a foreign key: Dolt (1.88.1) looks
- * through every table that refers to `issues` all the same, for 2.4 of 3 ms.
+ * Around an update that leaves the bead's id as it is, and so cannot violate a foreign key: Dolt
+ * (1.88.1) looks through every table that refers to `issues` all the same, for 2.4 of 3 ms.
  */
 export const withoutForeignKeys = (update: Statement): readonly Statement[] => [
   ['SET foreign_key_checks = 0'],

@@ -1,11 +1,11 @@
 /**
- * The columns that bd has given the tables which these functions write, with the migration that brought
- * them. A column that is not here may carry a rule of bd's that we would break without knowing; {@link refusalOf}
- * says which ones stop us (docs/decisions/0011).
+ * The columns that bd has given the tables which these functions write, with the migration that
+ * brought them. A column that is not here may carry a rule of bd's that we would break without
+ * knowing; {@link refusalOf} says which ones stop us (docs/decisions/0011).
  *
- * Columns of branches are here because databases of those branches exist, and to refuse them would stop their users.
- * Read in bd 1.0.2 to 1.2.2, in its main branch of August 2026 (migration 65) and, from there to
- * migration 71, in single files of its public source.
+ * Columns of branches are here because databases of those branches exist, and to refuse them would
+ * stop their users. Read in bd 1.0.2 to 1.2.2, in its main branch of August 2026 (migration 65)
+ * and, from there to migration 71, in single files of its public source.
  */
 export const KNOWN: Columns = {
   issues: names(
@@ -66,9 +66,9 @@ export interface Column {
 }
 
 /**
- * Whether an unknown column of a table stops us, and the rule that says so. Versions of a row (`row_lock`,
- * `revision`) are never NULL, and every update must renew them; what may be NULL, or has a default where rows are
- * only added, holds what bd says when nobody gives a value.
+ * Whether an unknown column of a table stops us, and the rule that says so. Versions of a row
+ * (`row_lock`, `revision`) are never NULL, and every update must renew them; what may be NULL, or
+ * has a default where rows are only added, holds what bd says when nobody gives a value.
  * @returns the rule by which it is refused, or `undefined` for one that is only warned about.
  */
 export function refusalOf(use: Use, { isNullable, hasDefault }: Column): string | undefined {

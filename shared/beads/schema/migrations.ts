@@ -6,7 +6,10 @@ import type { Schema } from './schema.ts';
 /** MySQL's bound for the name of a lock, in bytes. */
 const LOCK_NAME_BYTES = 64;
 
-/** The server's lock that bd holds while it migrates (bd's internal/storage/schema/lock.go, since 1.0.5). */
+/**
+ * The server's lock that bd holds while it migrates (bd's internal/storage/schema/lock.go, since
+ * 1.0.5).
+ */
 export function migrationLock(database: string): string {
   const name = `bd_schema_init:${database}`;
   if (Buffer.byteLength(name) <= LOCK_NAME_BYTES) return name;

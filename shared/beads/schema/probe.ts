@@ -29,8 +29,8 @@ const MIGRATION_MS = 20_000;
 const MIGRATION_STEP_MS = 250;
 
 /**
- * Asks the database what it offers, in one query. While bd migrates it, that is half of one schema and
- * half of another (`is_blocked` is there before it is filled), so that it is waited for.
+ * Asks the database what it offers, in one query. While bd migrates it, that is half of one schema
+ * and half of another (`is_blocked` is there before it is filled), so that it is waited for.
  * @throws {DatabaseSchemaError} names what is missing, or what is too new to be written safely.
  */
 export async function readSchema(connection: Connection): Promise<Schema> {

@@ -3,7 +3,10 @@ import { readSchema } from './probe.ts';
 import type { Schema } from './schema.ts';
 import type { Connection } from '../sql/connection.ts';
 
-/** bd records a migration step by step, with its lock held, so that the second read is the last one mostly. */
+/**
+ * bd records a migration step by step, with its lock held, so that the second read is the last one
+ * mostly.
+ */
 const MAX_READS = 3;
 
 /** The schema as this process last read it, which any bd command of a newer version may change. */
@@ -28,7 +31,8 @@ export class SchemaCache {
       } catch (error) {
         if (!(error instanceof SchemaChangedError) || reads === MAX_READS) throw error;
         this.#schema = undefined;
-        // After a statement that failed for its schema, Dolt may answer from the old one on this connection.
+        // After a statement that failed for its schema, Dolt may answer from the old one on this
+        // connection.
         await connection.reconnect();
       }
     }

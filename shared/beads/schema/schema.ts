@@ -3,14 +3,17 @@ import { KNOWN, NEEDED, NEEDED_IF_THERE, refusalOf, USES, type Column } from './
 import type { Row } from '../sql/connection.ts';
 
 /**
- * What the database offers, found by looking at it and not at a version: bd's schema can change under
- * a running function, since any bd command of a newer version migrates it. statements.ts makes of it
- * the statements that fit.
+ * What the database offers, found by looking at it and not at a version: bd's schema can change
+ * under a running function, since any bd command of a newer version migrates it. statements.ts
+ * makes of it the statements that fit.
  */
 export interface Schema {
   /** bd's last migration. Nothing is decided by it; it is for the log. */
   migration: number;
-  /** Changes when bd migrates: hashes of what it has recorded, for what is in history and what is not. */
+  /**
+   * Changes when bd migrates: hashes of what it has recorded, for what is in history and what is
+   * not.
+   */
   migrations: string;
   /** bd records those for tables that are out of history on their own. */
   hasLocalMigrations: boolean;
@@ -22,7 +25,10 @@ export interface Schema {
   versionCells: readonly VersionCell[];
   /** `issues.claim_fence` counts claims. */
   hasClaimFence: boolean;
-  /** Live claims have a row in `leases`, whose heartbeat is progress that `updated_at` does not show. */
+  /**
+   * Live claims have a row in `leases`, whose heartbeat is progress that `updated_at` does not
+   * show.
+   */
   hasLeases: boolean;
   /** Where it has rows, `bd_events_journal` gets one for every write. */
   hasJournal: boolean;

@@ -11,7 +11,10 @@ import { describeDatabase, translate } from './sql-error.ts';
 
 /** A server in the same cluster answers in milliseconds; ten seconds mean that it is not there. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A server that vanished without a word is noticed ten seconds after this, when nobody asks it anything. */
+/**
+ * A server that vanished without a word is noticed ten seconds after this, when nobody asks it
+ * anything.
+ */
 const KEEP_ALIVE_AFTER_MS = 30_000;
 /** The slowest statement known takes 0.7 s, on 100,000 beads; past this the server hangs. */
 const STATEMENT_TIMEOUT_MS = 15_000;
@@ -25,7 +28,10 @@ export type Statement = readonly [sql: string, values?: readonly Value[]];
 
 /** What leaves nothing on a connection, as long as it goes well. */
 const QUESTION = /^\s*(?:SELECT|START TRANSACTION|COMMIT)\b/;
-/** Where a statement still runs on a connection that is gone, the server keeps its locks until that ends. */
+/**
+ * Where a statement still runs on a connection that is gone, the server keeps its locks until that
+ * ends.
+ */
 const RELOCK_SECONDS = 2;
 const GET_LOCK_SQL = 'SELECT GET_LOCK(?, 0)';
 
@@ -62,17 +68,17 @@ export class Connection {
     } catch (error) {
       this.#isClean = false;
       const translated = translate(error, this.#settings);
-      // A statement that timed out stays at the head of the connection's queue for ever, and the next
-      // would wait behind it; on a destroyed connection it fails at once.
+      // A statement that timed out stays at the head of the connection's queue for ever, and the
+      // next would wait behind it; on a destroyed connection it fails at once.
       if (translated instanceof DatabaseUnreachableError) this.#connection.destroy();
       throw translated;
     }
   }
 
   /**
-   * Runs several statements in one round trip. Dolt (1.88.1) continues after one that failed, so that none
-   * of them may commit what others of them wrote; after a failure the connection is replaced, and what
-   * was not committed is gone with it.
+   * Runs several statements in one round trip. Dolt (1.88.1) continues after one that failed, so
+   * that none of them may commit what others of them wrote; after a failure the connection is
+   * replaced, and what was not committed is gone with it.
    * @returns the rows of each.
    */
   async batch(statements: readonly Statement[]): Promise<Row[][]> {
@@ -94,8 +100,8 @@ export class Connection {
 
   /**
    * Holds one of the server's named locks for as long as this session lives. The server frees it
-   * with the connection, so that others can tell a dead holder from a slow one. Where the connection is
-   * replaced the last one is taken again: a session has one claim at a time.
+   * with the connection, so that others can tell a dead holder from a slow one. Where the
+   * connection is replaced the last one is taken again: a session has one claim at a time.
    * @returns the statement that takes it.
    */
   lock(name: string): Statement {
@@ -130,8 +136,8 @@ export class Connection {
   }
 
   /**
-   * Whether it is as good as a new one: it stands, and nothing but questions went over it, no lock, no
-   * transaction and no statement that failed.
+   * Whether it is as good as a new one: it stands, and nothing but questions went over it, no lock,
+   * no transaction and no statement that failed.
    */
   get isClean(): boolean {
     return this.#isClean;
@@ -192,8 +198,8 @@ async function connect(settings: DatabaseSettings): Promise<MysqlConnection> {
       stringifyObjects: true,
       charset: 'utf8mb4',
       multipleStatements: true,
-      // None is ever prepared, and room for the default of 16,000 is made with every connection: 0.4 ms
-      // of an idle tick, and memory that grew by 60 MB in a hundred of them.
+      // None is ever prepared, and room for the default of 16,000 is made with every connection:
+      // 0.4 ms of an idle tick, and memory that grew by 60 MB in a hundred of them.
       maxPreparedStatements: 1,
     });
     const sql = SET_VARIABLES_SQL;

@@ -1,12 +1,15 @@
 import { Connection } from './connection.ts';
 import type { DatabaseSettings } from '../../runtime/settings.ts';
 
-/** Longer than the two minutes between two ticks, shorter than what drops idle connections on their way. */
+/**
+ * Longer than the two minutes between two ticks, shorter than what drops idle connections on their
+ * way.
+ */
 const SPARE_MS = 300_000;
 
 /**
- * The connection of an idle tick, kept for the next one: to open one costs more than all that an idle tick
- * asks (docs/decisions/0019).
+ * The connection of an idle tick, kept for the next one: to open one costs more than all that an
+ * idle tick asks (docs/decisions/0019).
  */
 export class IdleConnection {
   readonly #settings: DatabaseSettings;

@@ -1,13 +1,16 @@
 import { DatabaseSessionError } from '../../runtime/errors.ts';
 
 /**
- * The session variables that the statements of these functions depend on. A server can start sessions with
- * other values (`behavior: {autocommit: false}`, `SET PERSIST`), so that every connection sets them and reads
- * them back. The time zone stays that of the server: bd's own `created_at` is written in it, and rows are
- * compared by it.
+ * The session variables that the statements of these functions depend on. A server can start
+ * sessions with other values (`behavior: {autocommit: false}`, `SET PERSIST`), so that every
+ * connection sets them and reads them back. The time zone stays that of the server: bd's own
+ * `created_at` is written in it, and rows are compared by it.
  */
 const VARIABLES: Readonly<Record<string, number | string>> = {
-  /** Off, a write outside a transaction is never committed, and a kept connection reads one old snapshot. */
+  /**
+   * Off, a write outside a transaction is never committed, and a kept connection reads one old
+   * snapshot.
+   */
   autocommit: 1,
   /** Dolt knows no other; a transaction reads the snapshot of its start. */
   transaction_isolation: 'REPEATABLE-READ',

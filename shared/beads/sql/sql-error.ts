@@ -10,7 +10,9 @@ import {
 import type { DatabaseSettings } from '../../runtime/settings.ts';
 import { oneLine } from '../../runtime/quote.ts';
 
-/** Another transaction committed first (1213), or waited too long (1205): try again from the start. */
+/**
+ * Another transaction committed first (1213), or waited too long (1205): try again from the start.
+ */
 export class ConflictError extends DatabaseStatementError {}
 
 /** A row with this key is there already (1062). */
@@ -30,7 +32,9 @@ const ACCESS_DENIED: ReadonlySet<unknown> = new Set([1044, 1045, 1142, 1370]);
 const CONFLICT: ReadonlySet<unknown> = new Set([1213, 1205]);
 const DUPLICATE_KEY = 1062;
 const MISSING: ReadonlySet<unknown> = new Set([1054, 1146]);
-/** Dolt also has words of its own for a table or column that is not there, with error number 1105. */
+/**
+ * Dolt also has words of its own for a table or column that is not there, with error number 1105.
+ */
 const NOT_THERE = /could not be found|table not found|does not have column|unknown column/i;
 /** Of a value that is too long Dolt repeats the value first, which may hold any words. */
 const VALUE_FIRST = /^string '/;
@@ -47,12 +51,12 @@ const GOING_DOWN = /context canceled|connection was killed|server shutdown/i;
 
 /**
  * What a failure of mysql2 or of the server is to the functions.
- * @returns one of our errors, or `error` itself when it is a mistake of ours.
+ * @returns one of our errors, or `error` itself when it is a bug of this project.
  */
 export function translate(error: unknown, settings: DatabaseSettings): unknown {
   if (!(error instanceof Error)) return error;
   const { errno, code, sqlState, fatal }: Partial<QueryError> = error;
-  // Neither the server's nor the network's: a mistake of ours, to be shown as it is.
+  // Neither the server's nor the network's: a bug of this project, to be shown as it is.
   if (errno === undefined && code === undefined && fatal !== true) return error;
   // The server repeats in its messages what it was given, up to whole notes.
   const message = oneLine(error.message).slice(0, MESSAGE_CHARACTERS);

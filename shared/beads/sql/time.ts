@@ -1,4 +1,6 @@
-/** bd's DATETIME columns hold whole seconds in UTC; these two functions are the only way in and out. */
+/**
+ * bd's DATETIME columns hold whole seconds in UTC; these two functions are the only way in and out.
+ */
 
 const SQL_TIME = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d+)?$/;
 
@@ -13,7 +15,9 @@ export function fromSqlTime(value: string): Date | undefined {
   return Number.isNaN(instant.getTime()) ? undefined : instant;
 }
 
-/** `YYYY-MM-DD HH:MM:SS` in UTC, rounded down: a DATETIME(0) column would round up into the future. */
+/**
+ * `YYYY-MM-DD HH:MM:SS` in UTC, rounded down: a DATETIME(0) column would round up into the future.
+ */
 export function toSqlTime(instant: Date): string {
   return toIsoSeconds(instant).slice(0, 19).replace('T', ' ');
 }

@@ -84,11 +84,11 @@ const ISSUE_FIELDS: readonly (readonly [string, Encode, string?])[] = [
 ];
 
 /**
- * @param row all columns of one issue, times as `YYYY-MM-DD HH:MM:SS` in UTC, JSON as text; with its
- *   lease, where there is one.
+ * @param row all columns of one issue, times as `YYYY-MM-DD HH:MM:SS` in UTC, JSON as text; with
+ *   its lease, where there is one.
  * @param labels the bead's labels, sorted.
- * @param use bd tells `is_blocked` in its journal only, and who closed a bead before since it has storage
- *   classes.
+ * @param use bd tells `is_blocked` in its journal only, and who closed a bead before since it has
+ *   storage classes.
  */
 export function issueJson(
   row: Row,

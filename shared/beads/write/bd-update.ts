@@ -9,9 +9,10 @@ import type { Change } from './change.ts';
 /** What bd would write for some changes, made by one command each. Pure. */
 
 /**
- * Where there is no `row_lock`, our `updated_at` lies one second back. bd writes the second it is, so that a
- * person's write in the same second differs from ours in this cell, and the later one of the two meets a
- * conflict; with equal times Dolt would merge, for example, a block with a reassignment.
+ * Where there is no `row_lock`, our `updated_at` lies one second back. bd writes the second it is,
+ * so that a person's write in the same second differs from ours in this cell, and the later one of
+ * the two meets a conflict; with equal times Dolt would merge, for example, a block with a
+ * reassignment.
  */
 const DISTINCT_MS = 1_000;
 
@@ -24,9 +25,10 @@ export interface EventRow {
 }
 
 /**
- * @param row all columns of the bead as they are, with its lease; {@link IS_LARGE} when its texts are left out.
- * @param unique is added to each note where the claim marker cannot be written: two writers of one note would
- *   otherwise write equal cells, which Dolt merges.
+ * @param row all columns of the bead as they are, with its lease; {@link IS_LARGE} when its texts
+ *   are left out.
+ * @param unique is added to each note where the claim marker cannot be written: two writers of one
+ *   note would otherwise write equal cells, which Dolt merges.
  * @param labels the bead's labels, sorted.
  * @param changes in their order; each sees what the one before it has made.
  * @param now the server's time.
@@ -81,10 +83,14 @@ export function bdUpdate(
   return { after, events };
 }
 
-/** Never back in time: an import of bd keeps the newer one of two states, and must not undo ours. */
+/**
+ * Never back in time: an import of bd keeps the newer one of two states, and must not undo ours.
+ */
 const later = (one: string, other: string) => (one > other ? one : other);
 
-/** bd 1.0.2 holds event values in TEXT, and a large row is not read whole; both are told in short. */
+/**
+ * bd 1.0.2 holds event values in TEXT, and a large row is not read whole; both are told in short.
+ */
 function fit(textBytes: number, json: string, short: Readonly<Record<string, string>>): string {
   return Buffer.byteLength(json) <= textBytes ? json : updateJson(short);
 }

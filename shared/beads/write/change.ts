@@ -38,24 +38,29 @@ export interface Leave {
 /** One wanted change of one bead; `run-transition.ts` carries it out. */
 export interface Transition {
   beadId: string;
-  /** Fresh and unique; the id of the last `events` row and CloudEvent, and what the row will carry. */
+  /**
+   * Fresh and unique; the id of the last `events` row and CloudEvent, and what the row will carry.
+   */
   token: string;
   /** Who bd says it was. */
   actor: string;
   /**
-   * Name of a lock that the server holds from here to the end of the tick, which tells other ticks that
-   * the claimer lives.
+   * Name of a lock that the server holds from here to the end of the tick, which tells other ticks
+   * that the claimer lives.
    */
   lock?: string;
   /** Message of the Dolt commit, for example `dispatch: claim code-a1`. */
   message: string;
-  /** Pure; called again, with the row as it then is, when another writer was faster. @param now the server's. */
+  /**
+   * Pure; called again, with the row as it then is, when another writer was faster.
+   * @param now the server's.
+   */
   plan(bead: Bead, now: Date): TransitionPlan | Leave;
 }
 
 /**
- * What was written, or why nothing was. `events` are those that the outbox has now; the relay logs them where there is
- * no sink.
+ * What was written, or why nothing was. `events` are those that the outbox has now; the relay logs
+ * them where there is no sink.
  */
 export type TransitionResult =
   { done: true; bead: Bead; events: string[] } | { done: false; reason: string; isGone?: boolean };

@@ -2,8 +2,9 @@ import { issueJson } from './bd-json.ts';
 import type { Row, Statement } from '../sql/connection.ts';
 
 /**
- * bd's events journal, from which `bd events` and `bd serve` feed those who follow the beads. Where it is on,
- * each write must leave a row in it, in its own transaction (bd's internal/storage/issueops/journal.go).
+ * bd's events journal, from which `bd events` and `bd serve` feed those who follow the beads. Where
+ * it is on, each write must leave a row in it, in its own transaction (bd's
+ * internal/storage/issueops/journal.go).
  */
 
 /** Counts on, from where the rows are when the counter is lost or behind, as bd does. */

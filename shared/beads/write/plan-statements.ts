@@ -26,8 +26,8 @@ const EVENT_SQL = `
   VALUES (?, ?, ?, ?, ?, ?)`;
 
 /**
- * Makes the statements that carry a plan out: the bead's row, its lease, an `events` row and an event in the outbox
- * for each change. Pure.
+ * Makes the statements that carry a plan out: the bead's row, its lease, an `events` row and an
+ * event in the outbox for each change. Pure.
  * @param idOf ids of the events, the same at each try.
  * @returns the statements, and the events as JSON.
  */

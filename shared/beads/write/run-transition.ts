@@ -22,17 +22,20 @@ const MAX_CONFLICTS = 8;
 /** Losers wait 5–50 ms, so that they do not meet again. */
 const CONFLICT_MIN_MS = 5;
 const CONFLICT_SPREAD_MS = 45;
-/** A Dolt server that restarts is back within this; what came of a POST must not be lost to that. */
+/**
+ * A Dolt server that restarts is back within this; what came of a POST must not be lost to that.
+ */
 const OUTAGE_MS = 20_000;
 const OUTAGE_STEP_MS = 250;
 
 /**
- * The one way in which these functions change a bead: a transaction that reads the row, asks the transition what to
- * do, and writes row, `events` row and Dolt commit together, under a fresh token. A lost race is read and planned
- * again; after a broken connection the token tells whether the commit had arrived.
+ * The one way in which these functions change a bead: a transaction that reads the row, asks the
+ * transition what to do, and writes row, `events` row and Dolt commit together, under a fresh
+ * token. A lost race is read and planned again; after a broken connection the token tells whether
+ * the commit had arrived.
  *
- * It writes what `bd update -s <status> --append-notes <note>` would write, with our token as the one
- * addition (compared with what bd writes by test/conformance.test.ts, docs/conformance.md).
+ * It writes what `bd update -s <status> --append-notes <note>` would write, with our token as the
+ * one addition (compared with what bd writes by test/conformance.test.ts, docs/conformance.md).
  *
  * @returns what was written, or why nothing was.
  * @throws {TransitionContendedError} other writers were faster every time; nothing was written.

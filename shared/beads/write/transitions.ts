@@ -18,7 +18,10 @@ import {
 import type { Change, Transition, TransitionPlan } from './change.ts';
 import { TRANSITIONS } from './state-machine.ts';
 
-/** Every transition, by one constructor each: what it does is decided on the row as it then is. Pure. */
+/**
+ * Every transition, by one constructor each: what it does is decided on the row as it then is.
+ * Pure.
+ */
 
 /** A bead that this process has claimed, by the token that proves it. */
 export interface Claim {
@@ -67,8 +70,8 @@ export function claim(seen: Bead, attempt: number): Transition {
 }
 
 /**
- * The bead stays as it is; the job is noted even when a person has moved the bead meanwhile, and when another
- * claim has taken the place of this one: then two jobs run, and both are on record.
+ * The bead stays as it is; the job is noted even when a person has moved the bead meanwhile, and
+ * when another claim has taken the place of this one: then two jobs run, and both are on record.
  */
 export function dispatched(held: Claim, jobId: string): Transition {
   return transitionOf('dispatched', held.bead, (bead) => {
@@ -168,8 +171,8 @@ export function failed(
 }
 
 /**
- * In progress → open: claimed, and given back before anybody was asked, because the bead is somebody else's or
- * could not be read. It counts neither as an attempt nor for the breaker.
+ * In progress → open: claimed, and given back before anybody was asked, because the bead is
+ * somebody else's or could not be read. It counts neither as an attempt nor for the breaker.
  * @param reason for the note.
  */
 export function withdraw({ bead: claimed, token }: Claim, reason: string): Transition {

@@ -8,7 +8,9 @@ import { outcomeOf } from './outcome.ts';
 
 const status = z.object({ busy: z.boolean() });
 
-/** The status is cached and cheap, but the first request after BeadBoard's start can take seconds. */
+/**
+ * The status is cached and cheap, but the first request after BeadBoard's start can take seconds.
+ */
 const STATUS_TIMEOUT_MS = 10_000;
 
 export class BeadBoard {

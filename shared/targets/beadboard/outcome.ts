@@ -15,10 +15,10 @@ const DOUBTFUL: ReadonlySet<number> = new Set([408, 425, 499, 503, 504]);
 const FIRST_SERVER_ERROR = 500;
 
 /**
- * The errors of BeadBoard that are no refusal (its src/app/api/agent-dispatch/route.ts): the agent service took
- * the request and named no job, or `fetch` threw, which Node words in these ways whether or not the request had
- * been sent. All others repeat a refusal of the agent service, its 429 `Queue full` among them; but one of its
- * own 5xx may have come after it had queued the job.
+ * The errors of BeadBoard that are no refusal (its src/app/api/agent-dispatch/route.ts): the agent
+ * service took the request and named no job, or `fetch` threw, which Node words in these ways
+ * whether or not the request had been sent. All others repeat a refusal of the agent service, its
+ * 429 `Queue full` among them; but one of its own 5xx may have come after it had queued the job.
  */
 const NO_REFUSAL = [
   /missing job_id/i,
@@ -32,8 +32,8 @@ const BUSY_STATUS: ReadonlySet<number> = new Set([409, 502]);
 const BUSY = /agent is busy|queue full/i;
 
 /**
- * @param answer BeadBoard's answer to `POST /api/agent-dispatch`. Of its body only the field `error` is repeated:
- *   everything else may be the page of a proxy.
+ * @param answer BeadBoard's answer to `POST /api/agent-dispatch`. Of its body only the field
+ *   `error` is repeated: everything else may be the page of a proxy.
  */
 export function outcomeOf({ status, body }: HttpAnswer): DispatchOutcome {
   const json = parseJson(body);
@@ -59,7 +59,10 @@ function unclear(words: string): DispatchOutcome {
   return { kind: 'unknown', reason: 'unclear-answer', words };
 }
 
-/** A server error is a refusal only in BeadBoard's own words; whoever answers 3xx or 4xx has done nothing. */
+/**
+ * A server error is a refusal only in BeadBoard's own words; whoever answers 3xx or 4xx has done
+ * nothing.
+ */
 function isRefusal(status: number, error: string | undefined): boolean {
   if (DOUBTFUL.has(status)) return false;
   if (status < FIRST_SERVER_ERROR) return true;
