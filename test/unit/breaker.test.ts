@@ -6,9 +6,8 @@ import {
   countMisses,
   elapsedSeconds,
   NO_MISSES,
-  pastEventOf,
-  type PastEvent,
 } from '../../shared/beads/rows/history.ts';
+import { pastEventOf, type PastEvent } from '../../shared/beads/rows/past-event.ts';
 import { decideOrphan } from '../../shared/rules/orphan.ts';
 
 describe('the breaker', () => {

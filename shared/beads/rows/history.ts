@@ -1,87 +1,23 @@
-import { BUSY_NOTE, DIED, unconfirmedNote, withdrawnNote } from './notes.ts';
 import type { Row, Statement } from '../sql/connection.ts';
-import { DISPATCHER, REAPER } from './actors.ts';
+import { DISPATCHER } from './actors.ts';
+import { pastEventOf, type EventKind, type PastEvent } from './past-event.ts';
 
 /**
  * What happened to beads before, read from bd's own history: the `events` rows that our transitions
- * wrote. Nobody overwrites those, and no counter of ours can disagree with them
- * (docs/decisions/0003).
+ * wrote. Nobody overwrites those, and no counter beside them can disagree (docs/decisions/0003).
  */
-
-/** What one event says of a dispatch. */
-export type EventKind =
-  /** The dispatcher put the bead back to open; it counts as an attempt. */
-  | 'failed'
-  /** The same because there was no room for it: a reason to back off, but no attempt. */
-  | 'busy'
-  /** A failure that did not open the bead: the last attempt, or a person had moved it. */
-  | 'missed'
-  | 'dispatched'
-  | 'unknown'
-  /** A person, or an agent that a person sent, reassigned or moved the bead. */
-  | 'reset'
-  /** The same, by `bd reopen` or `kn beads retry --now`: whoever does that wants the bead to be tried now. */
-  | 'reopened'
-  | 'none';
-
-export interface PastEvent {
-  beadId: string;
-  kind: EventKind;
-  /** By the server's clock: `created_at` is in its time zone. */
-  secondsAgo: number;
-}
-
-const OURS: ReadonlySet<string> = new Set([DISPATCHER, REAPER]);
 
 /** A note of 500 characters, each escaped, and the keys around it. */
 const TAIL_CHARACTERS = 3_200;
 
-/** bd writes the keys of `new_value` sorted and without spaces, so that the notes come at its end. */
+/**
+ * bd writes the keys of `new_value` sorted and without spaces, so that the notes come at its end.
+ */
 const EVENT_COLUMNS = `
   issue_id, event_type, actor,
   IF(actor = '${DISPATCHER}', RIGHT(new_value, ${TAIL_CHARACTERS}), '') AS tail,
   new_value LIKE '%"assignee":"%' AS has_assignee,
   TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) AS seconds_ago`;
-const ENDS_OPEN = '"status":"open"}';
-/** A line break in JSON: a backslash that is not itself escaped, and an n. */
-const LINE_BREAK = /(?<!\\)(?:\\\\)*\\n/g;
-const FIRST_NOTE = '{"notes":"';
-
-/** @param row {@link EVENT_COLUMNS} of one event. */
-export function pastEventOf(row: Row): PastEvent {
-  return {
-    beadId: String(row['issue_id']),
-    kind: OURS.has(String(row['actor'])) ? ourKind(row) : theirKind(row),
-    secondsAgo: Number(row['seconds_ago']),
-  };
-}
-
-function ourKind({ event_type, actor, tail }: Row): EventKind {
-  if (actor !== DISPATCHER) return 'none';
-  const note = newestNote(String(tail));
-  if (event_type === 'status_changed') {
-    if (!String(tail).endsWith(ENDS_OPEN) || note.startsWith(withdrawnNote(''))) return 'none';
-    return BUSY_NOTE.test(note) ? 'busy' : 'failed';
-  }
-  if (note.startsWith('dispatched: ')) return 'dispatched';
-  // The dispatcher's own death says nothing of BeadBoard.
-  if (note.startsWith(unconfirmedNote(DIED))) return 'none';
-  if (note.startsWith(unconfirmedNote(''))) return 'unknown';
-  return note.startsWith('dispatch failed') && !BUSY_NOTE.test(note) ? 'missed' : 'none';
-}
-
-/** What follows the last line break of the notes, still as JSON has it. */
-function newestNote(tail: string): string {
-  const last = [...tail.matchAll(LINE_BREAK)].at(-1);
-  if (last !== undefined) return tail.slice(last.index + last[0].length);
-  return tail.startsWith(FIRST_NOTE) ? tail.slice(FIRST_NOTE.length) : tail;
-}
-
-function theirKind({ event_type, has_assignee }: Row): EventKind {
-  if (event_type === 'reopened') return 'reopened';
-  const moves = ['status_changed', 'claimed'].includes(String(event_type));
-  return moves || (event_type === 'updated' && Number(has_assignee) === 1) ? 'reset' : 'none';
-}
 
 /** How often one bead has failed. */
 export interface Failures {
@@ -105,7 +41,10 @@ export const NO_FAILURES: Failures = {
 /** An event that lies further in the future was written before the server's clock was set back. */
 const CLOCK_SKEW_SECONDS = 60;
 
-/** How long to count a wait from an event that may lie in the future: such a one ends no wait, and starts none. */
+/**
+ * How long to count a wait from an event that may lie in the future: such a one ends no wait, and
+ * starts none.
+ */
 export function elapsedSeconds(secondsAgo: number): number {
   return secondsAgo < -CLOCK_SKEW_SECONDS ? Number.POSITIVE_INFINITY : Math.max(0, secondsAgo);
 }
