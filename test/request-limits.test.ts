@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
@@ -61,6 +60,8 @@ describe.each(['dispatch', 'notify', 'audit-log'] as const)('%s', (name) => {
     socket.on('error', ({ message }) => {
       seen.answer += message;
     });
+    const closed = Promise.withResolvers<void>();
+    socket.once('close', () => closed.resolve());
     const headers = Object.entries(TICK).map(([key, value]) => `${key}: ${value}\r\n`);
     socket.write(
       `POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n${headers.join('')}\r\n`,
@@ -70,7 +71,7 @@ describe.each(['dispatch', 'notify', 'audit-log'] as const)('%s', (name) => {
       socket.write(`4000\r\n${chunk}\r\n`);
       await new Promise(setImmediate);
     }
-    if (!socket.closed) await once(socket, 'close');
+    await closed.promise;
     expect(seen.answer).toMatch(/^HTTP\/1\.1 413 |ECONNRESET|EPIPE/);
     expect((await program.send(TICK)).status, 'it is still there').toBeLessThan(500);
   });
