@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { expectAudited } from './world/audit.ts';
+import { endsTold, expectAudited } from './world/audit.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
 import { FunctionProcess, type FunctionName } from './world/function.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
@@ -199,6 +199,29 @@ describe('a function that is killed', () => {
       },
     });
     console.log(`reap: killed ${kills} times, at ${statements.length} statements`);
+  }, 300_000);
+
+  it('a reaper killed while it tells the end of a dispatch tells it once', async () => {
+    const ended = async (id: string) => {
+      await scene.tracker.create(id, { assignee: 'agent' });
+      await scene.dispatch();
+      await scene.tracker.closeBead(id, 'done', 'agent');
+    };
+    await ended('code-ended');
+    const statements = await record('reap');
+    expect(endsTold(scene.sink)).toHaveLength(1);
+
+    const kills = await killAtEach('reap', statements, {
+      before: ended,
+      after: async (id) => {
+        await scene.reap();
+        const told = scene.sink.events.filter(
+          ({ subject, type }) => subject === id && type.endsWith('completed.v1'),
+        );
+        expect(told).toHaveLength(1);
+      },
+    });
+    console.log(`end: killed ${kills} times, at ${statements.length} statements`);
   }, 300_000);
 
   it('a reaper killed while it recovers an orphan leaves it neither stranded nor posted twice', async () => {

@@ -39,6 +39,8 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
   [/INSERT INTO local_metadata .*outbox/s, 'outbox'],
   [/INSERT INTO local_metadata .*intent/s, 'intent'],
   [/DELETE FROM local_metadata .*intent/s, 'intent done'],
+  [/SELECT .*follow-up/s, 'follow-ups'],
+  [/INSERT INTO local_metadata .*follow-up/s, 'follow-up'],
   [/DOLT_ADD/, 'add'],
   [/DOLT_COMMIT/, 'commit in Dolt'],
   [/START TRANSACTION/, 'begin'],
@@ -69,7 +71,7 @@ describe('a dispatched bead', () => {
         // Only in a warm process: has anything changed since the last look?
         'unchanged?',
         // What is there, and why it should wait: two round trips for any number of beads.
-        'begin, tick, beads, end',
+        'begin, tick, beads, follow-ups, end',
         `deferred parents, misses of all beads${view}`,
         // The snapshot that is decided on. Nothing else can be asked before the decision is known.
         `lock that tells of a live claimer, ${read}`,
@@ -82,7 +84,7 @@ describe('a dispatched bead', () => {
         'intent',
         'read',
         read,
-        'id stays, bead, checks on, event row, outbox, intent done, add',
+        'id stays, bead, checks on, event row, outbox, intent done, follow-up, add',
         'commit in Dolt',
         'end',
       ]);

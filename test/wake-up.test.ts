@@ -65,9 +65,23 @@ describe('a change in beads', () => {
     expect(wakeUps).toEqual(Array.from({ length: 3 }, () => '{"reason":"changed","beads":1}'));
     await watch.stop();
     await dispatch.stop();
+    const left = await scene.tracker.sql(
+      "SELECT `key` FROM local_metadata WHERE `key` LIKE 'beads-%'",
+    );
     expect(
-      await scene.tracker.sql("SELECT 1 FROM local_metadata WHERE `key` LIKE 'beads-%'"),
-    ).toEqual([]);
+      left.map(({ key }) => String(key).replace(/[^.]*$/, '')),
+      'what runs is followed up',
+    ).toEqual(Array.from({ length: 3 }, () => 'beads-dispatch.follow-up.'));
+  });
+
+  it('the watcher has the end of a dispatch told at once', async () => {
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    watch = await startWatch();
+    await eventFor('code-a', 'dispatch.dispatched.v1');
+    const completed = eventFor('code-a', 'dispatch.completed.v1');
+    await scene.tracker.closeBead('code-a', 'done', 'agent');
+    await completed;
+    expect(wakeUps).toHaveLength(2);
   });
 
   it('the watcher notices a bead that is unblocked or reopened, and capacity that becomes free', async () => {

@@ -37,6 +37,33 @@ export const EXAMPLES: readonly (EventPayload & { at: string })[] = [
     data: { bead, attempts: 5 },
   },
   {
+    name: 'dispatch.completed.v1',
+    at: '2026-11-21T07:52:18.000Z',
+    data: {
+      bead,
+      attempt: 1,
+      jobId: '3f2a9c0d1e4b',
+      dispatchId: '019aa53e-7c00-7000-8000-000000000002',
+      outcome: 'closed',
+      by: 'agent',
+      seconds: 1337,
+    },
+  },
+  {
+    name: 'breaker.opened.v1',
+    at: '2026-11-21T09:20:00.204Z',
+    data: {
+      until: '2026-11-21T09:23:00.000Z',
+      failures: 5,
+      beads: ['code-a1', 'code-b2', 'code-c3'],
+    },
+  },
+  {
+    name: 'breaker.closed.v1',
+    at: '2026-11-21T09:41:00.118Z',
+    data: { seconds: 1260 },
+  },
+  {
     name: 'reap.blocked.v1',
     at: '2026-11-21T08:10:00.307Z',
     data: {

@@ -13,6 +13,13 @@ const FAILURES = {
   busy: 'there was no room for it',
   unreachable: 'BeadBoard could not be reached',
 };
+const OUTCOMES = {
+  closed: 'is done: closed',
+  blocked: 'is blocked',
+  reopened: 'is open again: reopened',
+  'taken-over': 'was taken over',
+  deleted: 'was deleted',
+};
 const RELEASES = {
   'dispatcher-died': 'its dispatcher died before it asked anybody',
   withdrawn: 'the claim could not be confirmed',
@@ -57,6 +64,26 @@ export function notificationFor(fact: EventPayload): Message {
         `${bead.id} is blocked`,
         `${bead.title}\nGiven up after ${attempts} attempts. When the cause is gone: bd update ${bead.id} -s open`,
       );
+    }
+    case 'dispatch.completed.v1': {
+      const { bead, outcome, by, seconds } = fact.data;
+      const who = by === null ? '' : ` by ${by}`;
+      const message = outcome === 'blocked' ? urgent : calm;
+      return message(
+        `${bead.id} ${OUTCOMES[outcome]}${who}`,
+        `${bead.title}\n${Math.round(seconds / 60)} minutes after its dispatch.`,
+      );
+    }
+    case 'breaker.opened.v1': {
+      const { until, failures, beads } = fact.data;
+      return urgent(
+        'Dispatches keep failing',
+        `The last ${failures} failed, of ${beads.join(', ')}. One is tried after ${clock(until)}; to try one at once: kn beads retry ID --now`,
+      );
+    }
+    case 'breaker.closed.v1': {
+      const minutes = Math.round(fact.data.seconds / 60);
+      return calm('Beads are dispatched again', `After ${minutes} minutes without.`);
     }
     case 'reap.blocked.v1': {
       const { bead, ageMinutes, jobState } = fact.data;

@@ -3,10 +3,13 @@ import * as z from 'zod';
 import { EVENT_NAMES, type EventName } from '../../shared/events/event-types.ts';
 import { logLevel, secret } from '../../shared/runtime/variables.ts';
 
-/** What a person wants to hear of: whatever needs them. The rest is progress. */
+/** What a person wants to hear of: that work is done, and whatever needs them. */
 const DEFAULT_EVENTS: readonly EventName[] = [
   'dispatch.blocked.v1',
   'dispatch.unconfirmed.v1',
+  'dispatch.completed.v1',
+  'breaker.opened.v1',
+  'breaker.closed.v1',
   'reap.blocked.v1',
   'tick.failed.v1',
 ];

@@ -21,6 +21,7 @@ export type DispatchCounts = Record<
   | 'busy'
   | 'unconfirmed'
   | 'claimLost'
+  | 'completed'
   | 'released'
   | 'orphaned'
   | 'errors',
@@ -45,7 +46,10 @@ export class Progress {
   #last: DispatchResult | undefined;
 
   constructor(
-    counts: Pick<DispatchCounts, 'eligible' | 'skipped' | 'released' | 'orphaned' | 'errors'>,
+    counts: Pick<
+      DispatchCounts,
+      'eligible' | 'skipped' | 'completed' | 'released' | 'orphaned' | 'errors'
+    >,
   ) {
     this.counts = { dispatched: 0, failed: 0, busy: 0, unconfirmed: 0, claimLost: 0, ...counts };
   }

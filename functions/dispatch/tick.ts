@@ -12,6 +12,7 @@ import type { Policy } from '../../shared/rules/policy.ts';
 import { reasonOf } from '../../shared/rules/reasons.ts';
 import type { BeadBoard } from '../../shared/targets/beadboard/beadboard.ts';
 import { recoverOrphans } from '../../shared/tick/recover-orphans.ts';
+import { tellBreaker, tellEnds } from '../../shared/tick/tell-news.ts';
 import type { TickContext, TickResult } from '../../shared/tick/tick-function.ts';
 import { dispatchBead } from './dispatch-bead.ts';
 import { DispatchPlan } from './dispatch-plan.ts';
@@ -30,7 +31,7 @@ export interface DispatchParts {
 }
 
 /**
- * One tick of the dispatcher: read the beads, recover what a dead one left, decide, then claim,
+ * One tick of the dispatcher: read the beads, tell what has ended, recover what a dead one left, decide, then claim,
  * dispatch and record one bead after the other, until a limit is reached or none is left.
  *
  * @returns how many beads came to what.
@@ -45,12 +46,16 @@ export async function dispatchTick(
     let plan = await DispatchPlan.read(beads, policy);
     const { outbox, now, inProgress } = plan.snapshot;
     if (isSendDue(outbox, now)) context.relay.wake();
+    const told = await tellEnds(beads, plan.snapshot, context);
+    await tellBreaker(beads, plan.snapshot, context);
     const recovered = await recoverOrphans(beads, inProgress, context);
     const { eligible, skipped } = plan.decision;
     const progress = new Progress({
       eligible: eligible.length,
       skipped: skipped.length,
+      ...told,
       ...recovered,
+      errors: told.errors + recovered.errors,
     });
     skipReport.report(plan.decision, context.log);
     skipReport.reportConditions(plan.snapshot.open, now, policy, context.log);
@@ -81,6 +86,7 @@ export async function dispatchTick(
       // What was given back in this tick is not in that snapshot.
       if (!plan.hasOthers && recovered.released === 0) break;
       plan = await plan.renew();
+      await tellBreaker(beads, plan.snapshot, context);
     }
     return { counts: progress.counts, isDispatchDue: isDispatchDue(stop, progress.taken) };
 

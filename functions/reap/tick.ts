@@ -4,6 +4,7 @@ import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
 import { isSendDue } from '../../shared/beads/rows/outbox.ts';
 import { reap } from '../../shared/beads/write/transitions.ts';
 import { recoverOrphans } from '../../shared/tick/recover-orphans.ts';
+import { tellEnds } from '../../shared/tick/tell-news.ts';
 import type { TickContext, TickResult } from '../../shared/tick/tick-function.ts';
 import { isWorthAsking, decideStall, type StallDecision } from '../../shared/rules/stall.ts';
 import { readJobStates } from '../../shared/agent-service/job-states.ts';
@@ -15,12 +16,12 @@ export interface ReapParts {
 }
 
 export type ReapCounts = Record<
-  'inProgress' | 'blocked' | 'skipped' | 'released' | 'orphaned' | 'errors',
+  'inProgress' | 'blocked' | 'skipped' | 'completed' | 'released' | 'orphaned' | 'errors',
   number
 >;
 
 /**
- * One tick of the reaper: read what is in progress, recover what a dead dispatcher left, decide on
+ * One tick of the reaper: read what is in progress, tell what has ended, recover what a dead dispatcher left, decide on
  * each by its age and by what its job is known to do, and block what has stalled, unless somebody
  * touches it in the meantime.
  *
@@ -33,12 +34,22 @@ export async function reapTick(
 ): Promise<TickResult<ReapCounts>> {
   const { log, relay } = context;
   return await database.use(context.toCloudEvent, async (beads) => {
-    const { inProgress, badRows, now, outbox, hasOldIntents } = await beads.readSnapshot();
+    const snapshot = await beads.readSnapshot();
+    const { inProgress, badRows, now, outbox, hasOldIntents } = snapshot;
     if (isSendDue(outbox, now)) relay.wake();
     for (const { id, problem } of badRows) log.warn({ bead: id, problem }, 'bad row');
 
+    const told = await tellEnds(beads, snapshot, context);
     const recovered = await recoverOrphans(beads, inProgress, context);
-    const counts = { inProgress: inProgress.length, blocked: 0, skipped: 0, ...recovered };
+    const errors = told.errors + recovered.errors;
+    const counts = {
+      inProgress: inProgress.length,
+      blocked: 0,
+      skipped: 0,
+      ...told,
+      ...recovered,
+      errors,
+    };
     const { states, denied } = await readJobStates(
       agentService,
       inProgress.filter((bead) => isWorthAsking(bead, now)),

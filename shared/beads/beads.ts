@@ -6,7 +6,15 @@ import type { Logger } from '../runtime/log.ts';
 import type { DatabaseSettings } from '../runtime/settings.ts';
 import { parseBead, type ParsedBead } from './rows/bead.ts';
 import { SchemaCache } from './schema/schema-cache.ts';
-import { failuresOf, failuresStatement, NO_FAILURES } from './rows/history.ts';
+import { BREAKER, openedAtOf, type FollowUp } from './rows/follow-up.ts';
+import {
+  failuresOf,
+  failuresStatement,
+  missesOf,
+  MISSES_STATEMENT,
+  NO_FAILURES,
+  type Misses,
+} from './rows/history.ts';
 import {
   declareIntent,
   readClaimEvidence,
@@ -19,6 +27,7 @@ import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from './rows/local-metadata.ts';
 import { Inspector } from './inspector.ts';
 import { readSnapshot, type Snapshot } from './snapshot.ts';
 import { Outbox } from './rows/outbox.ts';
+import { changesOf, historyStatement, type PastChange } from './rows/past-change.ts';
 import { describeSchema } from './schema/schema.ts';
 import { Connection } from './sql/connection.ts';
 import { IdleConnection } from './sql/idle-connection.ts';
@@ -26,6 +35,7 @@ import { checkRow, oneRow, statementsFor } from './rows/statements.ts';
 import { MARKER_KEY } from './rows/claim-marker.ts';
 import type { Transition, TransitionResult } from './write/change.ts';
 import { runTransition } from './write/run-transition.ts';
+import { tellOnce, type Telling, type Told } from './write/tell-once.ts';
 import type { Claim } from './write/transitions.ts';
 
 /** What is ready depends on the beads and, before bd kept `is_blocked`, on their dependencies. */
@@ -34,6 +44,9 @@ const STATE_HASH_SQL = `
 
 const FIND_CLAIMED_SQL = `
   SELECT id FROM issues WHERE JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${MARKER_KEY}')) = ? LIMIT 1`;
+
+/** The bead that carries the marker of the transition with that token. */
+const CARRIES_TOKEN_SQL = `JSON_UNQUOTE(JSON_EXTRACT(metadata, '$.${MARKER_KEY}')) LIKE CONCAT('%:', ?, '%')`;
 
 /**
  * The beads of one sentinel in one database. This folder is the only place that knows bd's tables;
@@ -114,7 +127,8 @@ export class BeadsDatabase {
 export class Beads {
   readonly #connection: Connection;
   readonly #schema: SchemaCache;
-  readonly #sentinel: string;
+  /** The assignee whose beads these are. */
+  readonly sentinel: string;
   readonly #toCloudEvent: ToCloudEvent;
   readonly #snapshotCache: SnapshotCache;
 
@@ -127,7 +141,7 @@ export class Beads {
   ) {
     this.#connection = connection;
     this.#schema = schema;
-    this.#sentinel = sentinel;
+    this.sentinel = sentinel;
     this.#toCloudEvent = toCloudEvent;
     this.#snapshotCache = snapshotCache;
   }
@@ -138,7 +152,7 @@ export class Beads {
       await this.#schema.use(
         this.#connection,
         async (schema) =>
-          await readSnapshot(this.#connection, schema, this.#sentinel, this.#snapshotCache),
+          await readSnapshot(this.#connection, schema, this.sentinel, this.#snapshotCache),
       );
     try {
       return await once();
@@ -191,10 +205,59 @@ export class Beads {
     const { bead: now } = parsed;
     if (now.marker?.token !== token) return 'another claim took its place';
     if (now.status !== 'in_progress') return `it became ${now.status} while it was being claimed`;
-    if (now.assignee !== this.#sentinel) {
+    if (now.assignee !== this.sentinel) {
       return `it was assigned to ${now.assignee || 'nobody'} while it was being claimed`;
     }
     return undefined;
+  }
+
+  /**
+   * Records how a dispatch has ended, once over all processes.
+   * @param plan pure; what is to be told of the bead as it is now and of its history.
+   * @returns what was told; `undefined` when it is told already, or has not ended.
+   */
+  async tellEnd(
+    { token, bead: { id } }: FollowUp,
+    plan: (
+      found: ParsedBead | undefined,
+      changes: readonly PastChange[],
+      now: Date,
+    ) => Omit<Telling, 'subject'> | undefined,
+  ): Promise<Told | undefined> {
+    const connection = this.#connection;
+    return await tellOnce(connection, this.#toCloudEvent, token, async (row, now) => {
+      if (row === undefined) return undefined;
+      const found = await this.#schema.use(connection, async (schema) => {
+        const { beadsWhere } = statementsFor(schema);
+        const [named] = await connection.query(beadsWhere('issues.id = ?'), [id]);
+        // bd may have renamed it.
+        return named ?? (await connection.query(beadsWhere(CARRIES_TOKEN_SQL), [token]))[0];
+      });
+      const current = found === undefined ? id : String(found['id']);
+      const changes = changesOf(await connection.query(...historyStatement(current)));
+      const telling = plan(found && parseBead(found), changes, now);
+      return telling && { ...telling, subject: current };
+    });
+  }
+
+  /**
+   * Records that the breaker has opened or closed, once over all processes.
+   * @param plan pure; what is to be told of the failures as they are now, and of when it opened.
+   * @returns what was told; `undefined` when there is nothing to tell.
+   */
+  async tellBreaker(
+    plan: (
+      misses: Misses,
+      openedAt: Date | undefined,
+      now: Date,
+    ) => Omit<Telling, 'subject'> | undefined,
+  ): Promise<Told | undefined> {
+    const connection = this.#connection;
+    return await tellOnce(connection, this.#toCloudEvent, BREAKER, async (row, now) => {
+      const misses = missesOf(await connection.query(...MISSES_STATEMENT));
+      const telling = plan(misses, openedAtOf(row === undefined ? [] : [row]), now);
+      return telling && { ...telling, subject: BREAKER };
+    });
   }
 
   /**

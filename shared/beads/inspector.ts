@@ -1,4 +1,3 @@
-import { DISPATCHER, REAPER } from './rows/actors.ts';
 import { parseBead, type Bead, type ParsedBead } from './rows/bead.ts';
 import type { MarkerName } from './rows/claim-marker.ts';
 import { DELETE_LOCAL_SQL } from './rows/local-metadata.ts';
@@ -9,9 +8,9 @@ import {
   type OutboxEntry,
 } from './rows/outbox.ts';
 import {
-  byTime,
-  changeOf,
-  CHANGE_COLUMNS,
+  changesOf,
+  historyStatement,
+  transitionsStatement,
   TRANSITION_COUNTS_SQL,
   type PastChange,
 } from './rows/past-change.ts';
@@ -19,8 +18,6 @@ import { statementsFor } from './rows/statements.ts';
 import type { SchemaCache } from './schema/schema-cache.ts';
 import type { Connection, Row } from './sql/connection.ts';
 
-/** Rows of history that are read at once. */
-const MOST_CHANGES = 1_000;
 /** How often each transition is in history. */
 export type TransitionCounts = Readonly<Record<MarkerName, number>>;
 
@@ -66,22 +63,12 @@ export class Inspector {
 
   /** The history of one bead, the oldest first. */
   async history(id: string): Promise<PastChange[]> {
-    const rows = await this.#connection.query(
-      `SELECT ${CHANGE_COLUMNS} FROM events WHERE issue_id = ? ORDER BY created_at DESC, id DESC LIMIT ${MOST_CHANGES}`,
-      [id],
-    );
-    return rows.map(changeOf).toSorted(byTime);
+    return changesOf(await this.#connection.query(...historyStatement(id)));
   }
 
   /** What these functions did in the last seconds, the oldest first. */
   async transitions(seconds: number): Promise<PastChange[]> {
-    const rows = await this.#connection.query(
-      `SELECT ${CHANGE_COLUMNS} FROM events
-        WHERE created_at > CURRENT_TIMESTAMP() - INTERVAL ? SECOND AND actor IN (?)
-        ORDER BY created_at DESC, id DESC LIMIT ${MOST_CHANGES}`,
-      [seconds, [DISPATCHER, REAPER]],
-    );
-    return rows.map(changeOf).toSorted(byTime);
+    return changesOf(await this.#connection.query(...transitionsStatement(seconds)));
   }
 
   /** Counts over all of history, so that no restart loses one. */

@@ -10,6 +10,8 @@ export interface CachedRows {
   tick: Row;
   /** A row for each bead. Nothing in them depends on the time. */
   beads: readonly Row[];
+  /** A row for each end that is still to be told. */
+  followUps: readonly Row[];
 }
 
 /**
@@ -32,8 +34,8 @@ export class SnapshotCache {
     const last = this.#rows;
     if (last !== undefined && this.#schema === schema) {
       const [{ state, server_time = null } = {}] = await connection.query(NOW_SQL);
-      const { tick, beads } = last;
-      if (state === tick['state']) return { tick: { ...tick, server_time }, beads };
+      const { tick } = last;
+      if (state === tick['state']) return { ...last, tick: { ...tick, server_time } };
     }
     const rows = await read();
     this.#rows = rows;

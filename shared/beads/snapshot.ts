@@ -9,6 +9,7 @@ import {
   type Failures,
   type Misses,
 } from './rows/history.ts';
+import { followUpsOf, FOLLOW_UPS_STATEMENT, type FollowUps } from './rows/follow-up.ts';
 import { isOldIntent } from './rows/intent.ts';
 import type { SnapshotCache, CachedRows } from './snapshot-cache.ts';
 import { outboxStateOf, type OutboxState } from './rows/outbox.ts';
@@ -50,6 +51,7 @@ export interface Snapshot {
   hasOldIntents: boolean;
   open: Candidate[];
   inProgress: Bead[];
+  followUps: FollowUps;
   /** What failed last, over all beads; not read when no bead is open. */
   misses: Misses;
   /** Rows that do not parse; they are skipped, and the tick continues. */
@@ -66,9 +68,11 @@ export async function readSnapshot(
   sentinel: string,
   cache: SnapshotCache,
 ): Promise<Snapshot> {
-  const { tick, beads: rows } = await cache.read(connection, schema, async () =>
-    read(connection, schema, sentinel),
-  );
+  const {
+    tick,
+    beads: rows,
+    followUps,
+  } = await cache.read(connection, schema, async () => read(connection, schema, sentinel));
   const beads: Bead[] = [];
   const badRows: BadRow[] = [];
   for (const row of rows) {
@@ -95,20 +99,22 @@ export async function readSnapshot(
     })),
     misses: history.misses,
     inProgress: beads.filter(({ status }) => status === 'in_progress'),
+    followUps: followUpsOf(followUps),
     badRows,
   };
 }
 
 async function read(connection: Connection, schema: Schema, sentinel: string): Promise<CachedRows> {
   const { tick, beads } = statementsFor(schema);
-  const [, [row = {}] = [], rows = []] = await connection.batch([
+  const [, [row = {}] = [], rows = [], followUps = []] = await connection.batch([
     ['START TRANSACTION'],
     [tick],
     [beads, [sentinel]],
+    FOLLOW_UPS_STATEMENT,
     ['COMMIT'],
   ]);
   checkMigrations(row['migrations'], schema, connection.describe());
-  return { tick: row, beads: rows };
+  return { tick: row, beads: rows, followUps };
 }
 
 /** What the rows of open beads do not tell. */

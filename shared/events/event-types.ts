@@ -73,6 +73,32 @@ export const EVENT_DATA = {
   'dispatch.blocked.v1': z
     .object({ bead, attempts: attempt })
     .describe('All attempts are spent; the bead is blocked until a person looks at it.'),
+  'dispatch.completed.v1': z
+    .object({
+      bead,
+      attempt,
+      jobId,
+      dispatchId: z.string().describe('The id of the `dispatch.dispatched.v1` that this ends.'),
+      outcome: z
+        .enum(['closed', 'blocked', 'reopened', 'taken-over', 'deleted'])
+        .describe('taken-over: assigned to somebody else while in progress.'),
+      by: z
+        .string()
+        .nullable()
+        .describe("Who did it, as bd's history says; null when it does not say."),
+      seconds: z.int().min(0).describe('From the dispatch to the end.'),
+    })
+    .describe('A dispatched bead has left in progress, by the hand of its agent or of a person.'),
+  'breaker.opened.v1': z
+    .object({
+      until: z.iso.datetime().describe('When one bead is tried again, in UTC.'),
+      failures: z.int().min(1).describe('In a row, over all beads.'),
+      beads: z.array(z.string()).describe('The ids of the beads that failed.'),
+    })
+    .describe('Dispatches keep failing, so that none is tried for some time.'),
+  'breaker.closed.v1': z
+    .object({ seconds: z.int().min(0).describe('Since it opened.') })
+    .describe('A dispatch went well again, or the failures are a day old.'),
   'reap.blocked.v1': z
     .object({
       bead,

@@ -1,4 +1,5 @@
 import type { DispatchDecision } from './eligibility.ts';
+import { endedIn } from './ending.ts';
 import { hasRoom } from './limits.ts';
 import type { Policy } from './policy.ts';
 import { ageMinutesOf, isWorthAsking, decideStall } from './stall.ts';
@@ -60,18 +61,21 @@ export function wakeDispatch(
   const orphans = snapshot.inProgress.filter(
     (bead) => bead.marker?.name === 'claimed' && ageMinutesOf(bead, snapshot.now) >= ORPHAN_MINUTES,
   );
+  const ended = endedIn(snapshot);
   const due = [...beads, ...orphans];
   const { unsentSince } = snapshot.outbox;
   const isLyingAround =
     unsentSince !== undefined && snapshot.now.getTime() - unsentSince.getTime() >= UNSENT_MS;
-  if (due.length === 0 && !isLyingAround) return undefined;
+  if (due.length + ended.length === 0 && !isLyingAround) return undefined;
   const state = [
     ...due.map(({ id, updatedAt }) => `${id}@${updatedAt.getTime()}`),
     // Room that an agent has left is a change, too.
     ...snapshot.inProgress.map(({ id }) => id),
+    ...ended.map(({ token }) => token),
     ...(isLyingAround ? ['events'] : []),
   ].join(' ');
-  return wake(state, due.length, asked, nowMs, due.length === 0 ? EVENTS_REPEAT_MS : undefined);
+  const count = due.length + ended.length;
+  return wake(state, count, asked, nowMs, count === 0 ? EVENTS_REPEAT_MS : undefined);
 }
 
 /**

@@ -10,12 +10,16 @@ import {
 import { pastEventOf, type PastEvent } from '../../shared/beads/rows/past-event.ts';
 import { decideOrphan } from '../../shared/rules/orphan.ts';
 
+const BEADS = ['code-a', 'code-b', 'code-c'];
+
 describe('the breaker', () => {
   it('the breaker opens with the fifth miss of at least three beads', () => {
     expect(breakerOf(NO_MISSES)).toEqual({ kind: 'closed' });
-    expect(breakerOf({ count: 4, beads: 3, lastSecondsAgo: 0 })).toEqual({ kind: 'closed' });
-    expect(breakerOf({ count: 9, beads: 2, lastSecondsAgo: 0 })).toEqual({ kind: 'closed' });
-    expect(breakerOf({ count: 5, beads: 3, lastSecondsAgo: 0 })).toEqual({
+    expect(breakerOf({ count: 4, beads: BEADS, lastSecondsAgo: 0 })).toEqual({ kind: 'closed' });
+    expect(breakerOf({ count: 9, beads: ['code-a', 'code-b'], lastSecondsAgo: 0 })).toEqual({
+      kind: 'closed',
+    });
+    expect(breakerOf({ count: 5, beads: BEADS, lastSecondsAgo: 0 })).toEqual({
       kind: 'open',
       misses: 5,
       restSeconds: 180,
@@ -23,7 +27,7 @@ describe('the breaker', () => {
   });
 
   it('the breaker stays open twice as long with each further miss, at most 15 minutes', () => {
-    const rest = (count: number) => breakerOf({ count, beads: 3, lastSecondsAgo: 10 });
+    const rest = (count: number) => breakerOf({ count, beads: BEADS, lastSecondsAgo: 10 });
     expect(rest(6)).toMatchObject({ restSeconds: 350 });
     expect(rest(7)).toMatchObject({ restSeconds: 710 });
     expect(rest(8)).toMatchObject({ restSeconds: 890 });
@@ -31,14 +35,16 @@ describe('the breaker', () => {
   });
 
   it('the breaker allows one dispatch when a person touched one of the beads after the last miss', () => {
-    const misses = { count: 9, beads: 3, lastSecondsAgo: 30 };
+    const misses = { count: 9, beads: BEADS, lastSecondsAgo: 30 };
     expect(breakerOf(misses, 29)).toEqual({ kind: 'half-open' });
     expect(breakerOf(misses, 31).kind).toBe('open');
   });
 
   it('the breaker allows one dispatch when its open time is over', () => {
-    expect(breakerOf({ count: 5, beads: 3, lastSecondsAgo: 179 }).kind).toBe('open');
-    expect(breakerOf({ count: 5, beads: 3, lastSecondsAgo: 180 })).toEqual({ kind: 'half-open' });
+    expect(breakerOf({ count: 5, beads: BEADS, lastSecondsAgo: 179 }).kind).toBe('open');
+    expect(breakerOf({ count: 5, beads: BEADS, lastSecondsAgo: 180 })).toEqual({
+      kind: 'half-open',
+    });
   });
 });
 
@@ -50,7 +56,7 @@ describe('misses', () => {
   });
 
   it('misses are counted back to the last success, and a busy answer is no miss', () => {
-    expect(countMisses([])).toEqual({ count: 0, beads: 0, lastSecondsAgo: undefined });
+    expect(countMisses([])).toEqual({ count: 0, beads: [], lastSecondsAgo: undefined });
     expect(
       countMisses([
         event('a', 'none', 3),
@@ -61,7 +67,7 @@ describe('misses', () => {
         event('c', 'dispatched', 9),
         event('c', 'failed', 10),
       ]),
-    ).toEqual({ count: 3, beads: 2, lastSecondsAgo: 5 });
+    ).toEqual({ count: 3, beads: ['a', 'b'], lastSecondsAgo: 5 });
   });
 });
 

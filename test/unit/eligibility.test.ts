@@ -41,6 +41,7 @@ const nothingElse = {
   badRows: [],
   outbox: { unsentSince: undefined, parked: 0, retryAt: undefined },
   hasOldIntents: false,
+  followUps: { dispatches: [], breakerOpenedAt: undefined },
 };
 
 function decideOn(...open: Candidate[]) {
@@ -106,7 +107,7 @@ describe('the decision about beads', () => {
     const open = [candidate({ id: 'b' }), candidate({ id: 'a' })];
     const withMisses = (lastSecondsAgo: number) =>
       decideDispatch(
-        { now, open, ...nothingElse, misses: { count: 5, beads: 3, lastSecondsAgo } },
+        { now, open, ...nothingElse, misses: { count: 5, beads: ['a', 'b', 'c'], lastSecondsAgo } },
         policy,
       );
     const until = new Date(now.getTime() + 80_000);
@@ -129,7 +130,7 @@ describe('the decision about beads', () => {
     const open = [candidate({ id: 'a' }), asked('b', 60), asked('c', 10), asked('d', 30)];
     const decided = (lastSecondsAgo: number) =>
       decideDispatch(
-        { now, open, ...nothingElse, misses: { count: 5, beads: 3, lastSecondsAgo } },
+        { now, open, ...nothingElse, misses: { count: 5, beads: ['a', 'b', 'c'], lastSecondsAgo } },
         policy,
       );
     expect(decided(100)).toMatchObject({

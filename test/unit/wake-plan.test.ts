@@ -36,6 +36,7 @@ function seen(open: Bead[], inProgress: Bead[] = [], unsentSince?: Date): Snapsh
     open: candidates,
     inProgress,
     misses: NO_MISSES,
+    followUps: { dispatches: [], breakerOpenedAt: undefined },
     badRows: [],
   };
 }

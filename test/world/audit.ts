@@ -1,11 +1,16 @@
 import { expect } from 'vitest';
+import * as z from 'zod';
 
 import type { Scene } from './scene.ts';
+
+/** Events that are no transition of these functions, and so have no row in bd's history. */
+const isNews = ({ type }: { type: string }) => /\.completed\.v1$|\.breaker\./.test(type);
 
 /**
  * What the audit stream promises, checked against bd's own history: every transition of these
  * functions has exactly one event, under the id of its history row, in the order in which it
- * happened to the bead; and nothing is left to send.
+ * happened to the bead; the end of each dispatch is told at most once, and what is still to be told
+ * runs; and nothing is left to send.
  * @param options whether the order is kept, which it is but for events that the sink has refused.
  */
 export async function expectAudited(
@@ -15,7 +20,8 @@ export async function expectAudited(
   const rows = await tracker.sql(
     `SELECT id, issue_id AS bead FROM events WHERE actor IN ('beads-dispatcher', 'beads-reaper')`,
   );
-  const idsOf = (bead: string) => sink.events.filter(({ subject }) => subject === bead);
+  const idsOf = (bead: string) =>
+    sink.events.filter((event) => event.subject === bead && !isNews(event));
   for (const bead of new Set(rows.map((row) => String(row['bead'])))) {
     const events = idsOf(bead);
     const transitions = rows.filter((row) => row['bead'] === bead).map((row) => String(row['id']));
@@ -26,8 +32,36 @@ export async function expectAudited(
     if (isOrdered)
       expect(times, `${bead}: in the order in which it happened`).toEqual(times.toSorted());
   }
+  await expectEndsTold({ tracker, sink });
   expect(sink.contradictions, 'an event is the same on every delivery').toEqual([]);
   expect(await unsentCount(tracker), 'nothing is left to send').toBe(0);
+}
+
+const completed = z.object({ dispatchId: z.string() });
+
+/** @returns the ids of the dispatches whose end was told, each as often as it was told. */
+export const endsTold = ({ events }: Scene['sink']): string[] =>
+  events
+    .filter(({ type }) => type === 'io.beads.dispatch.completed.v1')
+    .map(({ data }) => completed.parse(data).dispatchId);
+
+/** Ends are told once, only of dispatches, and not while there is a follow-up. */
+async function expectEndsTold({ tracker, sink }: Pick<Scene, 'tracker' | 'sink'>): Promise<void> {
+  const told = endsTold(sink);
+  expect(told, 'no end is told twice').toEqual([...new Set(told)]);
+  const dispatched = sink.events.filter(({ type }) => type === 'io.beads.dispatch.dispatched.v1');
+  expect(
+    dispatched.map(({ id }) => id),
+    'only dispatches end',
+  ).toEqual(expect.arrayContaining(told));
+  const rows = await tracker.sql(
+    "SELECT `key` FROM local_metadata WHERE `key` LIKE 'beads-dispatch.follow-up.%'",
+  );
+  const waiting = rows.map(({ key }) => String(key).slice('beads-dispatch.follow-up.'.length));
+  expect(
+    waiting.filter((token) => told.includes(token)),
+    'what is told has no follow-up',
+  ).toEqual([]);
 }
 
 export async function unsentCount(tracker: Scene['tracker']): Promise<number> {

@@ -84,13 +84,13 @@ export function countFailures(events: readonly PastEvent[]): Failures {
 /** Dispatches of all beads that failed or may have, since the last one that went well. */
 export interface Misses {
   count: number;
-  /** How many different beads that were. */
-  beads: number;
+  /** The ids of the beads that they concern. */
+  beads: readonly string[];
   /** Seconds since the last of them. */
   lastSecondsAgo: number | undefined;
 }
 
-export const NO_MISSES: Misses = { count: 0, beads: 0, lastSecondsAgo: undefined };
+export const NO_MISSES: Misses = { count: 0, beads: [], lastSecondsAgo: undefined };
 
 /** Far more than the breaker needs to open, and few enough to read in no time. */
 const RECENT_EVENTS = 100;
@@ -116,7 +116,7 @@ export function countMisses(events: readonly PastEvent[]): Misses {
     .filter(({ kind }) => ['failed', 'missed', 'unknown'].includes(kind));
   return {
     count: misses.length,
-    beads: new Set(misses.map(({ beadId }) => beadId)).size,
+    beads: [...new Set(misses.map(({ beadId }) => beadId))],
     lastSecondsAgo: misses[0] && elapsedSeconds(misses[0].secondsAgo),
   };
 }

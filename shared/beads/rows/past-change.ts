@@ -1,4 +1,4 @@
-import type { Row } from '../sql/connection.ts';
+import type { Row, Statement } from '../sql/connection.ts';
 import { fromSqlTime } from '../sql/time.ts';
 import { DISPATCHER, REAPER } from './actors.ts';
 import type { MarkerName } from './claim-marker.ts';
@@ -23,7 +23,7 @@ export interface PastChange {
 /** A note, with the keys around it, is shorter. */
 const TAIL_CHARACTERS = 4_000;
 /** What {@link changeOf} reads of a row of `events`. */
-export const CHANGE_COLUMNS = `
+const CHANGE_COLUMNS = `
   id, issue_id, actor, event_type, RIGHT(new_value, ${TAIL_CHARACTERS}) AS tail,
   UTC_TIMESTAMP() - INTERVAL TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP()) SECOND AS at`;
 
@@ -31,7 +31,7 @@ export const CHANGE_COLUMNS = `
  * The oldest first. bd keeps whole seconds: within one, a bead is made first and closed last, and
  * the ids that these functions give have an order.
  */
-export function byTime(a: PastChange, b: PastChange): number {
+function byTime(a: PastChange, b: PastChange): number {
   return (
     a.at.getTime() - b.at.getTime() ||
     rankOf(a) - rankOf(b) ||
@@ -41,8 +41,23 @@ export function byTime(a: PastChange, b: PastChange): number {
 
 const rankOf = ({ type }: PastChange) => (type === 'created' ? 0 : type === 'closed' ? 2 : 1);
 
+/** Whether one of these functions made it. */
+export const isOurs = ({ actor }: PastChange) => actor === DISPATCHER || actor === REAPER;
+
+/** Rows of history that are read at once. */
+const MOST_CHANGES = 1_000;
+
+/** @returns asks for the history of one bead, the newest first. */
+export const historyStatement = (id: string): Statement => [
+  `SELECT ${CHANGE_COLUMNS} FROM events WHERE issue_id = ? ORDER BY created_at DESC, id DESC LIMIT ${MOST_CHANGES}`,
+  [id],
+];
+
+/** @returns the changes in rows with {@link CHANGE_COLUMNS}, the oldest first. */
+export const changesOf = (rows: readonly Row[]) => rows.map(changeOf).toSorted(byTime);
+
 /** @param row {@link CHANGE_COLUMNS} of one event. */
-export function changeOf(row: Row): PastChange {
+function changeOf(row: Row): PastChange {
   const tail = String(row['tail'] ?? '');
   return {
     id: String(row['id']),
@@ -50,11 +65,20 @@ export function changeOf(row: Row): PastChange {
     at: fromSqlTime(String(row['at'])) ?? new Date(Number.NaN),
     actor: String(row['actor']),
     type: String(row['event_type']),
-    status: /"status":"([^"]*)"\}?$/.exec(tail)?.[1],
-    assignee: /"assignee":"((?:[^"\\]|\\.)*)"/.exec(tail)?.[1],
+    // Within a text a quote is escaped, so that these are fields.
+    status: /[{,]"status":"([^"]*)"/.exec(tail)?.[1],
+    assignee: /[{,]"assignee":"((?:[^"\\]|\\.)*)"/.exec(tail)?.[1],
     note: noteIn(tail),
   };
 }
+
+/** @returns asks for what these functions did in the last seconds, the newest first. */
+export const transitionsStatement = (seconds: number): Statement => [
+  `SELECT ${CHANGE_COLUMNS} FROM events
+    WHERE created_at > CURRENT_TIMESTAMP() - INTERVAL ? SECOND AND actor IN (?)
+    ORDER BY created_at DESC, id DESC LIMIT ${MOST_CHANGES}`,
+  [seconds, [DISPATCHER, REAPER]],
+];
 
 /** The last line of the notes that a row of history holds, as text. */
 function noteIn(tail: string): string | undefined {

@@ -1,6 +1,7 @@
 import type { EventPayload } from '../../events/event-types.ts';
 import type { Bead } from '../rows/bead.ts';
 import type { MarkerName } from '../rows/claim-marker.ts';
+import type { FollowUp } from '../rows/follow-up.ts';
 import type { Status } from './state-machine.ts';
 
 /** How a bead is changed: the words that state machine, transitions and their runner share. */
@@ -20,6 +21,9 @@ export interface Change {
 /** Names the token of a claim: remove its intent to post, or make sure there will be none. */
 export type IntentChange = { forget: string } | { forbid: string };
 
+/** The end of a dispatch is still to be told, or of the transition with that token no more. */
+export type FollowUpChange = { begin: Omit<FollowUp, 'token' | 'at'> } | { end: string };
+
 /** What to do with a row as it is now. */
 export interface TransitionPlan {
   changes: readonly [Change, ...Change[]];
@@ -28,6 +32,7 @@ export interface TransitionPlan {
   /** Kept in the marker beside the token. */
   about?: string;
   intent?: IntentChange;
+  followUp?: FollowUpChange;
 }
 
 /** Why a row is left as it is. */

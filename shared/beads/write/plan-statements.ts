@@ -2,6 +2,7 @@ import type { ToCloudEvent } from '../../events/to-cloud-event.ts';
 import type { Bead } from '../rows/bead.ts';
 import { canHoldMarker } from '../rows/bead.ts';
 import { formatMarker } from '../rows/claim-marker.ts';
+import { followUpKey, followUpValue } from '../rows/follow-up.ts';
 import { intentKey } from '../rows/intent.ts';
 import { DELETE_LOCAL_SQL, INSERT_LOCAL_SQL } from '../rows/local-metadata.ts';
 import { outboxKeys } from '../rows/outbox.ts';
@@ -38,7 +39,7 @@ export function planStatements(
   toCloudEvent: ToCloudEvent,
   idOf: (index: number, count: number) => string,
 ): { writes: Statement[]; events: string[] } {
-  const { changes, marker: name, about, intent } = plan;
+  const { changes, marker: name, about, intent, followUp } = plan;
   const statements = statementsFor(schema);
   const unique = canHoldMarker(row['metadata_type']) ? undefined : token;
   const { after, events } = bdUpdate(row, labels, changes, now, schema, unique);
@@ -68,8 +69,14 @@ export function planStatements(
     writes.push([INSERT_LOCAL_SQL, [keyOf(index, id), event]]);
     return [event];
   });
-  if (intent !== undefined && 'forget' in intent) {
-    writes.push([DELETE_LOCAL_SQL, [[intentKey(intent.forget)]]]);
+  const done = [
+    ...(intent !== undefined && 'forget' in intent ? [intentKey(intent.forget)] : []),
+    ...(followUp !== undefined && 'end' in followUp ? [followUpKey(followUp.end)] : []),
+  ];
+  if (done.length > 0) writes.push([DELETE_LOCAL_SQL, [done]]);
+  if (followUp !== undefined && 'begin' in followUp) {
+    const value = followUpValue({ ...followUp.begin, at: now });
+    writes.push([INSERT_LOCAL_SQL, [followUpKey(token), value]]);
   }
   return { writes, events: json };
 }

@@ -76,17 +76,19 @@ export function claim(seen: Bead, attempt: number): Transition {
 export function dispatched(held: Claim, jobId: string): Transition {
   return transitionOf('dispatched', held.bead, (bead) => {
     const isSuperseded = bead.marker !== undefined && !isOf(held, bead);
+    const { attempt } = held;
     const change: Change = {
       note: isSuperseded ? supersededNote(jobId) : dispatchedNote(jobId),
       payload: {
         name: TRANSITIONS.dispatched.event,
-        data: { bead: summary(bead), attempt: held.attempt, jobId },
+        data: { bead: summary(bead), attempt, jobId },
       },
     };
     return {
       ...one(isSuperseded ? 'keep' : 'dispatched', change),
       about: jobId,
       intent: { forget: held.token },
+      ...(isSuperseded ? {} : { followUp: { begin: { bead: summary(bead), attempt, jobId } } }),
     };
   });
 }
@@ -209,20 +211,24 @@ export function reap(seen: Bead, stall: Stall): Transition {
   return transitionOf('reaped', seen, (bead) =>
     hasMoved(seen, bead)
       ? { leave: MOVED }
-      : one('reaped', {
-          to: TRANSITIONS.reaped.to,
-          note: reapedNote(ageMinutes, thresholdMinutes, evidenceOf(stall)),
-          payload: {
-            name: TRANSITIONS.reaped.event,
-            data: {
-              bead: summary(bead),
-              ageMinutes,
-              thresholdMinutes,
-              jobId: jobId ?? null,
-              jobState: jobState ?? null,
+      : {
+          ...one('reaped', {
+            to: TRANSITIONS.reaped.to,
+            note: reapedNote(ageMinutes, thresholdMinutes, evidenceOf(stall)),
+            payload: {
+              name: TRANSITIONS.reaped.event,
+              data: {
+                bead: summary(bead),
+                ageMinutes,
+                thresholdMinutes,
+                jobId: jobId ?? null,
+                jobState: jobState ?? null,
+              },
             },
-          },
-        }),
+          }),
+          // This is how the dispatch has ended.
+          ...(bead.marker === undefined ? {} : { followUp: { end: bead.marker.token } }),
+        },
   );
 }
 
