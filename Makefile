@@ -28,9 +28,10 @@ dev: $(NPM_READY) $(DOLT) $(BUILT) ## the same world, kept up to play with by ha
 test: setup lint typecheck docs-check $(BUILT) ## everything, against a real Dolt server
 	@npm run --silent test
 
-proofs: setup $(BUILT) ## the long proofs: 200 races, 300 random histories, a server without autocommit, mutation tests
+proofs: setup $(BUILT) ## the long proofs: 200 races, 300 random histories, 1,000 random states, a server without autocommit, mutation tests
 	@RACE_ROUNDS=200 npm run --silent test -- test/claim-race.test.ts
 	@PROPERTY_RUNS=300 npm run --silent test -- test/properties.test.ts
+	@AGREEMENT_STATES=1000 npm run --silent test -- test/agreement.test.ts
 	@npm run --silent test:any-server
 	@npm run --silent mutation
 

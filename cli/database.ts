@@ -6,7 +6,7 @@ import { BeadsDatabase, type Beads } from '../shared/beads/beads.ts';
 import type { Inspector } from '../shared/beads/inspector.ts';
 import type { Bead } from '../shared/beads/rows/bead.ts';
 import { toCloudEventFrom } from '../shared/events/to-cloud-event.ts';
-import type { Surroundings } from '../shared/rules/next-tick.ts';
+import { NOT_ASKED, type Surroundings } from '../shared/rules/next-tick.ts';
 import { policyOf, type Policy } from '../shared/rules/policy.ts';
 import { createLog } from '../shared/runtime/log.ts';
 import { readSettings, type Settings } from '../shared/runtime/settings.ts';
@@ -56,7 +56,7 @@ export async function withDatabase<T>(
   });
   const { surroundings, unasked } = asks
     ? await ask(settings)
-    : { surroundings: { freeCapacity: undefined, isBeadBoardBusy: undefined }, unasked: [] };
+    : { surroundings: NOT_ASKED, unasked: [] };
   try {
     return await database.inspect(toCloudEvent, async (beads, inspector) =>
       work({ settings, policy: policyOf(settings), beads, inspector, surroundings, unasked }),

@@ -9,6 +9,7 @@ import * as z from 'zod';
 
 import { GENERATIONS } from './world/bd-schema.ts';
 import { DEFAULT_POLICY, Scene } from './world/scene.ts';
+import { problemsInView } from './world/view-schema.ts';
 
 const PROGRAM = join(import.meta.dirname, '../dist/plugins/kn-beads');
 const WIDTH = 80;
@@ -48,10 +49,13 @@ async function beadsWith(settings: Record<string, string>, ...args: string[]): P
   }
 }
 
+/** What a command prints as JSON, which must be as its schema in docs/views says. */
 async function json(...args: string[]): Promise<unknown> {
   const { out, err } = await beads(...args, '-o', 'json');
   expect(err).toBe('');
-  return JSON.parse(out);
+  const printed: unknown = JSON.parse(out);
+  expect(problemsInView(args[0] ?? '', printed)).toEqual([]);
+  return printed;
 }
 
 describe.each(GENERATIONS)('kn beads on schema %i', (generation) => {

@@ -5,6 +5,7 @@ import { programCommand } from './world/function.ts';
 import { freePort, WorldProcess } from './world/process.ts';
 import { makeUser } from './world/rights.ts';
 import { Scene } from './world/scene.ts';
+import { problemsInView } from './world/view-schema.ts';
 
 describe('the watcher serves', () => {
   let scene: Scene;
@@ -40,7 +41,12 @@ describe('the watcher serves', () => {
     url = `http://127.0.0.1:${port}`;
   }
   const text = async (path: string) => await (await fetch(url + path)).text();
-  const json = async (path: string): Promise<unknown> => await (await fetch(url + path)).json();
+  /** An answer of the API, which must be as its schema in docs/views says. */
+  const json = async (path: string): Promise<unknown> => {
+    const answer: unknown = await (await fetch(url + path)).json();
+    expect(problemsInView(path.includes('/beads/code') ? 'bead' : 'state', answer)).toEqual([]);
+    return answer;
+  };
 
   it('the state and each bead as kn beads shows them, with a user that only reads', async () => {
     const { tracker } = scene;

@@ -12,6 +12,7 @@ import { variables } from '../shared/runtime/variables.ts';
 import { eventFiles } from './event-docs.ts';
 import { costOf, OVERLAY_TICKS } from './idle-cost.ts';
 import { settingsManifest } from './settings-manifest.ts';
+import { viewFiles, VIEWS } from './view-docs.ts';
 
 /**
  * Writes the parts of the docs that say what the code says, between `<!-- generated: NAME -->` and
@@ -32,6 +33,11 @@ const PEOPLE = [
 const TABLES: Record<string, () => string> = {
   settings: () => settingsTable(variables),
   idleCost: idleCostTable,
+  views: () =>
+    table(
+      ['what', 'schema'],
+      Object.entries(VIEWS).map(([name, { of }]) => [of, `[${name}](views/${name}.schema.json)`]),
+    ),
   notify: () => settingsTable(notifyVariables),
   auditLog: () => settingsTable(auditLogVariables),
   transitions: () =>
@@ -64,6 +70,7 @@ const TABLES: Record<string, () => string> = {
 
 const PAGES = [
   'docs/settings.md',
+  'docs/cli.md',
   'docs/events/README.md',
   'examples/README.md',
   'docs/idle-cost.md',
@@ -85,7 +92,7 @@ for (const page of PAGES) {
   drifted.push(page);
   if (!check) writeFileSync(path, after);
 }
-const files = eventFiles();
+const files = new Map([...eventFiles(), ...viewFiles()]);
 files.set('knative/base/3-settings.yaml', settingsManifest());
 for (const [file, content] of files) {
   const path = join(ROOT, file);
@@ -94,11 +101,13 @@ for (const [file, content] of files) {
   drifted.push(file);
   if (!check) writeFileSync(path, after);
 }
-for (const name of readdirSync(join(ROOT, 'docs/events'))) {
-  const file = `docs/events/${name}`;
-  if (name === 'README.md' || files.has(file)) continue;
-  drifted.push(`${file} (belongs to no event)`);
-  if (!check) rmSync(join(ROOT, file));
+for (const folder of ['docs/events', 'docs/views']) {
+  for (const name of readdirSync(join(ROOT, folder))) {
+    const file = `${folder}/${name}`;
+    if (name === 'README.md' || files.has(file)) continue;
+    drifted.push(`${file} (is not generated any more)`);
+    if (!check) rmSync(join(ROOT, file));
+  }
 }
 if (drifted.length > 0) {
   console.log(`${check ? 'out of date (run make docs)' : 'written'}: ${drifted.join(', ')}`);

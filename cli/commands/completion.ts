@@ -38,7 +38,11 @@ async function candidates(program: Command, words: readonly string[]): Promise<s
   try {
     return await withDatabase(async ({ beads, inspector }) => {
       const { open, inProgress } = await beads.readSnapshot();
-      const all = [...open.map(({ bead }) => bead), ...inProgress, ...(await inspector.blocked())];
+      const all = [
+        ...open.map(({ bead }) => bead),
+        ...inProgress,
+        ...(await inspector.overview()).blocked,
+      ];
       return all.map(({ id }) => id).filter((id) => id.startsWith(typed));
     });
   } catch {

@@ -3,8 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 
 import type { Inspector } from '../../shared/beads/inspector.ts';
-import { transitionIn, type PastChange } from '../../shared/beads/rows/past-change.ts';
+import type { PastChange } from '../../shared/beads/rows/past-change.ts';
 import { storyOf, whatIn } from '../../shared/views/story.ts';
+import { todayOf } from '../../shared/views/today.ts';
 import { withDatabase } from '../database.ts';
 import { age, secondsIn } from '../duration.ts';
 import {
@@ -29,8 +30,8 @@ export function addHistory(program: Command): void {
     .description('The story of one bead, with times and the gaps between them.')
     .argument('<id>', 'the bead')
     .action(async (id: string, options: OutputOptions) => {
-      await withDatabase(async ({ inspector }) => {
-        const view = storyOf(id, await inspector.history(id));
+      await withDatabase(async ({ settings, inspector }) => {
+        const view = storyOf(id, await inspector.history(id), settings.AGENT_ASSIGNEE);
         if (view.lines.length === 0) throw new Error(`bead ${id} has no history here`);
         if (printData(options, view)) return;
         const rows = view.lines.map(({ at, gapSeconds, actor, what }) => [
@@ -41,8 +42,10 @@ export function addHistory(program: Command): void {
         ]);
         printTable(options.headers ? [['TIME', 'GAP', 'ACTOR', 'WHAT'], ...rows] : rows);
         const closed =
-          view.seconds === null ? 'not closed yet' : `closed after ${age(view.seconds)}`;
-        print(`${view.attempts} claims, ${closed}`);
+          view.seconds === null
+            ? 'not closed yet'
+            : `closed ${age(view.seconds)} after its assignment`;
+        print(`${view.attempts} ${view.attempts === 1 ? 'claim' : 'claims'}, ${closed}`);
       });
     });
 
@@ -52,14 +55,9 @@ export function addHistory(program: Command): void {
     .action(async (options: SinceOptions) => {
       await withDatabase(async ({ inspector }) => {
         const changes = await inspector.transitions(secondsIn(options.since));
-        const counts: Record<string, number> = {};
-        for (const change of changes) {
-          const kind = transitionIn(change) ?? change.type;
-          counts[kind] = (counts[kind] ?? 0) + 1;
-        }
-        if (printData(options, { since: options.since, counts, transitions: changes.map(lineOf) }))
-          return;
-        const words = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);
+        const view = todayOf(options.since, changes);
+        if (printData(options, view)) return;
+        const words = Object.entries(view.counts).map(([kind, count]) => `${count} ${kind}`);
         print(
           words.length === 0
             ? `Nothing since ${options.since}.`
@@ -97,10 +95,3 @@ function printChanges(changes: readonly PastChange[]): void {
     );
   }
 }
-
-const lineOf = (change: PastChange) => ({
-  at: change.at.toISOString(),
-  id: change.beadId,
-  actor: change.actor,
-  what: whatIn(change),
-});

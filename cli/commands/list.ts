@@ -35,7 +35,12 @@ export function addList(program: Command): void {
       for (;;) {
         const rows = await withDatabase(
           async ({ policy, beads, inspector, surroundings }) =>
-            listOf(await beads.readSnapshot(), await inspector.blocked(), policy, surroundings),
+            listOf(
+              await beads.readSnapshot(),
+              (await inspector.overview()).blocked,
+              policy,
+              surroundings,
+            ),
           { asks: true },
         );
         const { state } = options;

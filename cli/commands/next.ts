@@ -1,11 +1,8 @@
 import type { Command } from 'commander';
 
-import { nextTick } from '../../shared/rules/next-tick.ts';
+import { nextOf } from '../../shared/views/next.ts';
 import { withDatabase } from '../database.ts';
 import { print, printData, printTable, withOutput, type OutputOptions } from '../output.ts';
-
-/** The one target that there is. */
-const TARGET = 'beadboard';
 
 export function addNext(program: Command): void {
   withOutput(program.command('next'))
@@ -16,29 +13,17 @@ export function addNext(program: Command): void {
       await withDatabase(
         async ({ settings, policy, beads, surroundings, unasked }) => {
           const snapshot = await beads.readSnapshot();
-          const { dispatch, skipped } = nextTick(snapshot, policy, surroundings);
-          const view = {
+          const view = nextOf(snapshot, policy, surroundings, {
             paused: settings.PAUSED,
-            dispatch: (settings.PAUSED ? [] : dispatch).map(({ bead, attempt }) => ({
-              id: bead.id,
-              attempt,
-              target: TARGET,
-            })),
-            skipped: skipped.map(({ id, code, message, until }) => ({
-              id,
-              code,
-              message,
-              until: until?.toISOString(),
-            })),
             notAsked: unasked,
-          };
+          });
           if (printData(options, view)) return;
           if (view.paused) print('Dispatch is paused: the next tick does nothing.');
           const rows = [
-            ...view.dispatch.map(({ id, attempt }) => [
+            ...view.dispatch.map(({ id, attempt, target }) => [
               id,
               'dispatch',
-              `attempt ${attempt}, to ${TARGET}`,
+              `attempt ${attempt}, to ${target}`,
             ]),
             ...view.skipped.map(({ id, message }) => [id, 'skip', message]),
           ];

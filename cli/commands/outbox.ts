@@ -2,8 +2,7 @@ import { createInterface } from 'node:readline/promises';
 
 import type { Command } from 'commander';
 
-import type { OutboxEntry } from '../../shared/beads/rows/outbox.ts';
-import { parseJson } from '../../shared/runtime/json.ts';
+import { waitingEventOf, type WaitingEvent } from '../../shared/views/waiting-event.ts';
 import { withDatabase } from '../database.ts';
 import { age } from '../duration.ts';
 import {
@@ -15,21 +14,15 @@ import {
   type OutputOptions,
 } from '../output.ts';
 
-interface Row extends OutboxEntry {
-  id: string;
-  type: string;
-  subject: string;
-}
-
-const COLUMNS: readonly Column<Row>[] = [
+const COLUMNS: readonly Column<WaitingEvent>[] = [
   { title: 'SUBJECT', of: ({ subject }) => subject },
   { title: 'TYPE', of: ({ type }) => type.replace('io.beads.', '') },
   { title: 'TRIES', of: ({ tries }) => String(tries) },
   {
     title: 'RETRY',
-    of: ({ retryAt }) => (retryAt === undefined ? '-' : localTime(retryAt.toISOString())),
+    of: ({ retryAt }) => (retryAt === null ? '-' : localTime(retryAt)),
   },
-  { title: 'PROBLEM', of: ({ problem = '-' }) => problem },
+  { title: 'PROBLEM', of: ({ problem }) => problem ?? '-' },
   { title: 'KEY', of: ({ key }) => key, isWide: true },
   { title: 'AGE', of: ({ ageSeconds }) => age(ageSeconds) },
 ];
@@ -39,7 +32,7 @@ export function addOutbox(program: Command): void {
     .description('The events that wait for the sink.')
     .action(async (options: OutputOptions) => {
       const rows = (await withDatabase(async ({ inspector }) => await inspector.outbox())).map(
-        rowOf,
+        waitingEventOf,
       );
       if (rows.length === 0 && options.output === undefined) print('The outbox is empty.');
       else printRows(rows, COLUMNS, options);
@@ -70,11 +63,4 @@ async function confirms(question: string): Promise<boolean> {
   const answer = await terminal.question(question);
   terminal.close();
   return /^y(es)?$/i.test(answer.trim());
-}
-
-function rowOf(entry: OutboxEntry): Row {
-  const event = parseJson(entry.event);
-  const text = (name: string) =>
-    typeof event === 'object' && event !== null ? String(Reflect.get(event, name) ?? '') : '';
-  return { ...entry, id: text('id'), type: text('type'), subject: text('subject') };
 }

@@ -72,6 +72,7 @@ async function printStatus(options: OutputOptions): Promise<StatusView> {
     ['In progress', String(counts.inProgress)],
     ['Skipped', `${counts.skipped}${reasonsIn(view)}`],
     ['Blocked', String(counts.blocked)],
+    ['Today', todayIn(view)],
     ['Outbox', outboxIn(outbox, now)],
   ];
   for (const [title, text] of lines) print(`${`${title}:`.padEnd(13)}${text}`);
@@ -91,12 +92,18 @@ function reasonsIn({ skippedBy }: StatusView): string {
   return reasons.length === 0 ? '' : ` (${reasons.map(([code, n]) => `${n} ${code}`).join(', ')})`;
 }
 
+function todayIn({ today }: StatusView): string {
+  const counts = Object.entries(today);
+  return counts.length === 0 ? 'nothing' : counts.map(([name, n]) => `${n} ${name}`).join(', ');
+}
+
 function outboxIn(
-  { events, parked, oldestAgeSeconds, retryAt }: StatusView['outbox'],
+  { events, parked, oldestAgeSeconds, retryAt, problem }: StatusView['outbox'],
   now: Date,
 ): string {
   if (events === 0) return 'empty';
   const oldest = oldestAgeSeconds === 0 ? '' : `, the oldest for ${age(oldestAgeSeconds)}`;
   const retry = retryAt === null ? '' : `, next try ${localTimeWithGap(retryAt, now)}`;
-  return `${events} events${oldest}${parked === 0 ? '' : bad(`, ${parked} parked${retry}`)}`;
+  const said = problem === null ? '' : ` (${problem})`;
+  return `${events} events${oldest}${parked === 0 ? '' : bad(`, ${parked} parked${said}${retry}`)}`;
 }

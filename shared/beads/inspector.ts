@@ -1,34 +1,39 @@
 import { parseBead, type Bead, type ParsedBead } from './rows/bead.ts';
-import type { MarkerName } from './rows/claim-marker.ts';
 import { DELETE_LOCAL_SQL } from './rows/local-metadata.ts';
 import {
   outboxEntryOf,
+  outboxProblemOf,
   OUTBOX_COUNT_SQL,
   OUTBOX_ENTRIES_STATEMENT,
   type OutboxEntry,
 } from './rows/outbox.ts';
 import {
   changesOf,
+  countsIn,
   historyStatement,
+  NO_TRANSITIONS,
   transitionsStatement,
   TRANSITION_COUNTS_SQL,
+  TRANSITIONS_TODAY_STATEMENT,
   type PastChange,
+  type TransitionCounts,
 } from './rows/past-change.ts';
 import { statementsFor } from './rows/statements.ts';
 import type { SchemaCache } from './schema/schema-cache.ts';
 import type { Connection, Row } from './sql/connection.ts';
 
-/** How often each transition is in history. */
-export type TransitionCounts = Readonly<Record<MarkerName, number>>;
-
 /** What concerns an operator beside the snapshot. */
 export interface Overview {
-  /** The sentinel's beads that are blocked, the newest first. */
+  /** The sentinel's beads that are blocked. */
   blocked: Bead[];
   /** Assignees of open beads with the number of their beads and one of the ids. */
   assignees: { assignee: string; beads: number; example: string }[];
   /** Events that wait for the sink. */
   outboxEvents: number;
+  /** What the sink last said of an event that is parked. */
+  problem: string | undefined;
+  /** Transitions of the last 24 hours. */
+  today: Partial<TransitionCounts>;
 }
 
 /**
@@ -52,15 +57,6 @@ export class Inspector {
     return rows[0] && parseBead(rows[0]);
   }
 
-  /** The sentinel's beads that are blocked, the newest first. */
-  async blocked(): Promise<Bead[]> {
-    const rows = await this.#beads("assignee = ? AND status = 'blocked'", [this.#sentinel]);
-    return rows.flatMap((row) => {
-      const parsed = parseBead(row);
-      return parsed.ok ? [parsed.bead] : [];
-    });
-  }
-
   /** The history of one bead, the oldest first. */
   async history(id: string): Promise<PastChange[]> {
     return changesOf(await this.#connection.query(...historyStatement(id)));
@@ -73,40 +69,33 @@ export class Inspector {
 
   /** Counts over all of history, so that no restart loses one. */
   async transitionCounts(): Promise<TransitionCounts> {
-    const rows = await this.#connection.query(TRANSITION_COUNTS_SQL);
-    const found = new Map(rows.map(({ transition, count }) => [String(transition), Number(count)]));
-    const of = (name: MarkerName) => found.get(name) ?? 0;
-    return {
-      claimed: of('claimed'),
-      dispatched: of('dispatched'),
-      unconfirmed: of('unconfirmed'),
-      failed: of('failed'),
-      'given-up': of('given-up'),
-      reaped: of('reaped'),
-      released: of('released'),
-      withdrawn: of('withdrawn'),
-    };
+    return { ...NO_TRANSITIONS, ...countsIn(await this.#connection.query(TRANSITION_COUNTS_SQL)) };
   }
 
+  /** All in one round trip. */
   async overview(): Promise<Overview> {
-    const [{ count } = {}] = await this.#connection.query(OUTBOX_COUNT_SQL);
+    const blockedSql = await this.#beadsSql(BLOCKED);
+    const [blocked = [], assignees = [], [outbox = {}] = [], today = []] =
+      await this.#connection.batch([
+        [blockedSql, [this.#sentinel]],
+        [ASSIGNEES_SQL],
+        [OUTBOX_COUNT_SQL],
+        TRANSITIONS_TODAY_STATEMENT,
+      ]);
     return {
-      blocked: await this.blocked(),
-      assignees: await this.#openAssignees(),
-      outboxEvents: Number(count),
+      blocked: blocked.flatMap((row) => {
+        const parsed = parseBead(row);
+        return parsed.ok ? [parsed.bead] : [];
+      }),
+      assignees: assignees.map(({ assignee, beads, example }) => ({
+        assignee: String(assignee),
+        beads: Number(beads),
+        example: String(example),
+      })),
+      outboxEvents: Number(outbox['count']),
+      problem: outboxProblemOf(outbox),
+      today: countsIn(today),
     };
-  }
-
-  async #openAssignees(): Promise<Overview['assignees']> {
-    const rows = await this.#connection.query(
-      `SELECT assignee, COUNT(*) AS beads, MIN(id) AS example FROM issues
-        WHERE status = 'open' AND assignee IS NOT NULL AND assignee <> '' GROUP BY assignee`,
-    );
-    return rows.map(({ assignee, beads, example }) => ({
-      assignee: String(assignee),
-      beads: Number(beads),
-      example: String(example),
-    }));
   }
 
   /** What waits for the sink, the oldest first. */
@@ -124,4 +113,15 @@ export class Inspector {
       this.#connection.query(statementsFor(schema).beadsWhere(where), [...values]),
     );
   }
+
+  async #beadsSql(where: string): Promise<string> {
+    return await this.#schema.use(this.#connection, async (schema) =>
+      statementsFor(schema).beadsWhere(where),
+    );
+  }
 }
+
+const BLOCKED = "assignee = ? AND status = 'blocked'";
+const ASSIGNEES_SQL = `
+  SELECT assignee, COUNT(*) AS beads, MIN(id) AS example FROM issues
+   WHERE status = 'open' AND assignee IS NOT NULL AND assignee <> '' GROUP BY assignee`;

@@ -45,6 +45,8 @@ const WORDS = {
 } as const;
 
 export type SkipCode = keyof typeof WORDS;
+const isSkipCode = (name: string): name is SkipCode => name in WORDS;
+export const SKIP_CODES: readonly SkipCode[] = Object.keys(WORDS).filter(isSkipCode);
 
 /** A code, the words for it, and when it ends where that is known. */
 export interface Reason {

@@ -1,33 +1,52 @@
+import * as z from 'zod';
+
 import type { Overview } from '../beads/inspector.ts';
+import { TRANSITION_NAMES } from '../beads/rows/claim-marker.ts';
 import type { Snapshot } from '../beads/snapshot.ts';
-import { decideDispatch } from '../rules/eligibility.ts';
+import { nextTick, NOT_ASKED } from '../rules/next-tick.ts';
 import type { Policy } from '../rules/policy.ts';
-import type { SkipCode } from '../rules/reasons.ts';
+import { SKIP_CODES, type SkipCode } from '../rules/reasons.ts';
 import { ageSeconds } from './age.ts';
+import { count, seconds, utc } from './fields.ts';
 
 /**
  * How the dispatch of beads stands: the shape of `kn beads status -o json` and of `/api/v1/state`.
  */
-export interface StatusView {
-  /** The database's clock, as ISO 8601 in UTC; so are all times here. */
-  at: string;
-  assignee: string;
-  paused: boolean;
-  breaker: { state: 'closed' | 'half-open' | 'open'; until: string | null; failures: number };
-  counts: {
-    eligible: number;
-    backOff: number;
-    inProgress: number;
-    skipped: number;
-    blocked: number;
-  };
-  /** Beads that are not dispatched, by the code of the reason. */
-  skippedBy: Partial<Record<SkipCode, number>>;
-  oldestEligibleAgeSeconds: number;
-  outbox: { events: number; parked: number; oldestAgeSeconds: number; retryAt: string | null };
-  /** Open beads whose assignee differs from the sentinel by case or one letter. */
-  nearMisses: { assignee: string; beads: number; example: string }[];
-}
+export const statusView = z.object({
+  at: utc.describe("The database's clock."),
+  assignee: z.string().describe('Whose beads are dispatched.'),
+  paused: z.boolean().describe('Whether PAUSED is set here.'),
+  breaker: z.object({
+    state: z.enum(['closed', 'half-open', 'open']),
+    until: utc.nullable(),
+    failures: count.describe('In a row, over all beads.'),
+  }),
+  counts: z.object({
+    eligible: count,
+    backOff: count,
+    inProgress: count,
+    skipped: count,
+    blocked: count,
+  }),
+  skippedBy: z
+    .partialRecord(z.enum(SKIP_CODES), count)
+    .describe('Beads that are not dispatched, by the code of the reason.'),
+  oldestEligibleAgeSeconds: seconds,
+  outbox: z.object({
+    events: count,
+    parked: count.describe('Events that the sink did not take.'),
+    oldestAgeSeconds: seconds,
+    retryAt: utc.nullable(),
+    problem: z.string().nullable().describe('What the sink last said of a parked event.'),
+  }),
+  today: z
+    .partialRecord(z.enum(TRANSITION_NAMES), count)
+    .describe('Transitions of the last 24 hours.'),
+  nearMisses: z
+    .array(z.object({ assignee: z.string(), beads: count, example: z.string() }))
+    .describe('Open beads whose assignee differs from the sentinel by case or one letter.'),
+});
+export type StatusView = z.output<typeof statusView>;
 
 export interface StatusInput {
   snapshot: Snapshot;
@@ -41,7 +60,8 @@ export interface StatusInput {
 export function statusOf(input: StatusInput): StatusView {
   const { snapshot, policy, assignee, paused, overview } = input;
   const { now, inProgress, outbox, misses } = snapshot;
-  const { eligible, skipped, breaker } = decideDispatch(snapshot, policy);
+  const { dispatch, waiting, skipped, breaker } = nextTick(snapshot, policy, NOT_ASKED);
+  const eligible = [...dispatch, ...waiting];
   const skippedBy: Partial<Record<SkipCode, number>> = {};
   for (const { code } of skipped) skippedBy[code] = (skippedBy[code] ?? 0) + 1;
   const backOff = skippedBy['back-off'] ?? 0;
@@ -74,7 +94,9 @@ export function statusOf(input: StatusInput): StatusView {
       parked: outbox.parked,
       oldestAgeSeconds: outbox.unsentSince === undefined ? 0 : ageSeconds(outbox.unsentSince, now),
       retryAt: outbox.retryAt?.toISOString() ?? null,
+      problem: overview.problem ?? null,
     },
+    today: overview.today,
     nearMisses: overview.assignees.filter((each) => isNearMiss(each.assignee, assignee)),
   };
 }

@@ -1,39 +1,44 @@
-import { transitionIn, type PastChange } from '../beads/rows/past-change.ts';
+import * as z from 'zod';
 
-/** One line of a bead's story. */
-export interface StoryLine {
-  /** As ISO 8601 in UTC. */
-  at: string;
-  /** Since the line before. */
-  gapSeconds: number;
-  actor: string;
-  what: string;
-}
+import { transitionIn, type PastChange } from '../beads/rows/past-change.ts';
+import { count, seconds, utc } from './fields.ts';
 
 /** The story of one bead: the shape of `kn beads history -o json`. */
-export interface StoryView {
-  id: string;
-  /** Claims that were not withdrawn or released. */
-  attempts: number;
-  /** From the first claim to the close; `null` while it is open. */
-  seconds: number | null;
-  lines: StoryLine[];
-}
+export const storyView = z.object({
+  id: z.string(),
+  attempts: count.describe('Claims of these functions.'),
+  seconds: seconds
+    .nullable()
+    .describe('From its assignment to the agent to its close; null while it is open.'),
+  lines: z.array(
+    z.object({
+      at: utc,
+      gapSeconds: seconds.describe('Since the line before.'),
+      actor: z.string(),
+      what: z.string(),
+    }),
+  ),
+});
+export type StoryView = z.output<typeof storyView>;
 
-/** @param changes of one bead, the oldest first. Pure. */
-export function storyOf(id: string, changes: readonly PastChange[]): StoryView {
+/**
+ * @param changes of one bead, the oldest first. Pure.
+ * @param sentinel from its assignment to whom the time is counted; from its creation for a bead that
+ *   was made for it.
+ */
+export function storyOf(id: string, changes: readonly PastChange[], sentinel: string): StoryView {
   const lines = changes.map((change, index) => ({
     at: change.at.toISOString(),
     gapSeconds: gap(changes[index - 1]?.at, change.at),
     actor: change.actor,
     what: whatIn(change),
   }));
-  const first = changes.find(({ status }) => status === 'in_progress');
+  const assigned = changes.find(({ assignee }) => assignee === sentinel) ?? changes[0];
   const closed = changes.findLast(({ type, status }) => type === 'closed' || status === 'closed');
   return {
     id,
     attempts: changes.filter((change) => transitionIn(change) === 'claimed').length,
-    seconds: first === undefined || closed === undefined ? null : gap(first.at, closed.at),
+    seconds: assigned === undefined || closed === undefined ? null : gap(assigned.at, closed.at),
     lines,
   };
 }

@@ -1,40 +1,59 @@
+import * as z from 'zod';
+
 import type { Bead, ParsedBead } from '../beads/rows/bead.ts';
 import type { Snapshot } from '../beads/snapshot.ts';
 import { conditionsOf } from '../rules/eligibility.ts';
 import { nextTick, type Surroundings } from '../rules/next-tick.ts';
 import type { Policy } from '../rules/policy.ts';
-import { reasonOf, type Reason, type SkipCode } from '../rules/reasons.ts';
+import { reasonOf, SKIP_CODES, type Reason } from '../rules/reasons.ts';
+import { utc } from './fields.ts';
 
 /** Codes of beads that no rule of the dispatcher is asked about. */
-export type OtherCode =
-  'unknown' | 'not-assigned' | 'in-progress' | 'closed' | 'not-open' | 'paused';
+const OTHER_CODES = [
+  'unknown',
+  'not-assigned',
+  'in-progress',
+  'closed',
+  'not-open',
+  'paused',
+] as const;
+const code = z.enum([...SKIP_CODES, ...OTHER_CODES]);
 
-export interface WhyReason {
-  code: SkipCode | OtherCode;
-  message: string;
-  /** When it ends, as ISO 8601 in UTC, where that is known. */
-  until?: string;
-}
+const whyReason = z.object({
+  code,
+  message: z.string(),
+  until: utc.optional().describe('When it ends, where that is known.'),
+});
+export type WhyReason = z.output<typeof whyReason>;
 
 /**
  * Why a bead is dispatched or not: the shape of `kn beads why -o json` and of `/api/v1/beads/{id}`.
  */
-export interface WhyView {
-  id: string;
-  title: string;
-  status: string;
-  assignee: string;
-  /** Whether the next tick dispatches it, as far as can be known from here. */
-  dispatchable: boolean;
-  /** The deciding one first; empty when it is dispatchable. */
-  reasons: WhyReason[];
-  /** Every condition, as it is met or not; empty for a bead that is not open for the sentinel. */
-  conditions: { name: string; met: boolean; code: string | null; message: string | null }[];
-  /** The earliest time at which it can go; `null` when no time is known. */
-  earliest: string | null;
-  /** A command that helps; `null` when there is none. */
-  command: string | null;
-}
+export const whyView = z.object({
+  id: z.string(),
+  title: z.string(),
+  status: z.string(),
+  assignee: z.string(),
+  dispatchable: z
+    .boolean()
+    .describe('Whether the next tick dispatches it, as far as can be known from here.'),
+  reasons: z.array(whyReason).describe('The deciding one first; empty when it is dispatchable.'),
+  conditions: z
+    .array(
+      z.object({
+        name: z.string(),
+        met: z.boolean(),
+        code: code.nullable(),
+        message: z.string().nullable(),
+      }),
+    )
+    .describe('As they are met or not; empty for a bead that is not open for the sentinel.'),
+  earliest: utc
+    .nullable()
+    .describe('The earliest time at which it can go; null when none is known.'),
+  command: z.string().nullable().describe('A command that helps; null when there is none.'),
+});
+export type WhyView = z.output<typeof whyView>;
 
 /** @param found the bead as it is now, whoever it belongs to. */
 export function whyOf(
@@ -67,8 +86,9 @@ export function whyOf(
       command: commandFor(id, other.code, bead, sentinel),
     };
   }
-  const { skipped } = nextTick(snapshot, policy, surroundings);
-  const deciding = skipped.find((each) => each.id === id);
+  const { skipped, waiting, waitsFor } = nextTick(snapshot, policy, surroundings);
+  const isWaiting = waiting.some(({ bead: each }) => each.id === id);
+  const deciding = isWaiting ? waitsFor : skipped.find((each) => each.id === id);
   const candidate = snapshot.open.find((each) => each.bead.id === id);
   const conditions = candidate === undefined ? [] : conditionsOf(candidate, snapshot.now, policy);
   const isOwn = conditions.some(({ reason }) => reason?.code === deciding?.code);

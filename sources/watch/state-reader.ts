@@ -1,30 +1,33 @@
+import * as z from 'zod';
+
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
-import type { TransitionCounts } from '../../shared/beads/inspector.ts';
+import { TRANSITION_NAMES } from '../../shared/beads/rows/claim-marker.ts';
 import type { ToCloudEvent } from '../../shared/events/to-cloud-event.ts';
+import { NOT_ASKED } from '../../shared/rules/next-tick.ts';
 import type { Policy } from '../../shared/rules/policy.ts';
 import { SingleFlight } from '../../shared/runtime/single-flight.ts';
-import { listOf, type ListedBead } from '../../shared/views/list.ts';
-import { statusOf, type StatusView } from '../../shared/views/status.ts';
-import { storyOf, type StoryView } from '../../shared/views/story.ts';
-import { whyOf, type WhyView } from '../../shared/views/why.ts';
+import { count } from '../../shared/views/fields.ts';
+import { listedBead, listOf } from '../../shared/views/list.ts';
+import { statusOf, statusView } from '../../shared/views/status.ts';
+import { storyOf, storyView } from '../../shared/views/story.ts';
+import { whyOf, whyView } from '../../shared/views/why.ts';
 
 /** The shape of `/api/v1/state`: what `kn beads status` and `kn beads list` show. */
-export interface StateView {
-  status: StatusView;
-  beads: ListedBead[];
-  transitions: TransitionCounts;
-}
+export const stateView = z.object({
+  status: statusView,
+  beads: z.array(listedBead),
+  transitions: z
+    .record(z.enum(TRANSITION_NAMES), count)
+    .describe('How often each is in the history of beads.'),
+});
+export type StateView = z.output<typeof stateView>;
 
 /** The shape of `/api/v1/beads/{id}`: what `kn beads why` and `kn beads history` show. */
-export interface BeadView {
-  why: WhyView;
-  history: StoryView;
-}
+export const beadView = z.object({ why: whyView, history: storyView });
+export type BeadView = z.output<typeof beadView>;
 
 /** However many ask, the database is asked this often. */
 const FRESH_MS = 1_000;
-/** The watcher asks neither BeadBoard nor the agent service. */
-const NOT_ASKED = { freeCapacity: undefined, isBeadBoardBusy: undefined };
 
 export interface StateReaderParts {
   database: BeadsDatabase;
@@ -64,7 +67,7 @@ export class StateReader {
       const about = { sentinel, paused, surroundings: NOT_ASKED };
       return {
         why: whyOf(id, await inspector.find(id), snapshot, policy, about),
-        history: storyOf(id, await inspector.history(id)),
+        history: storyOf(id, await inspector.history(id), sentinel),
       };
     });
   }

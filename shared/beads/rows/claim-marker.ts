@@ -8,7 +8,7 @@
  */
 export const MARKER_KEY = 'beads_auto_dispatch';
 
-const MARKERS = [
+export const TRANSITION_NAMES = [
   'claimed',
   'dispatched',
   'unconfirmed',
@@ -18,7 +18,7 @@ const MARKERS = [
   'released',
   'withdrawn',
 ] as const;
-export type MarkerName = (typeof MARKERS)[number];
+export type MarkerName = (typeof TRANSITION_NAMES)[number];
 
 export interface ClaimMarker {
   name: MarkerName;
@@ -44,7 +44,7 @@ export function formatMarker({ name, token, about }: ClaimMarker): string {
 export function parseMarker(cell: string | null): ClaimMarker | undefined {
   if (cell === null || cell.length >= MARKER_CHARACTERS) return undefined;
   const [name, token, about] = cell.split(':');
-  const known = MARKERS.find((marker) => marker === name);
+  const known = TRANSITION_NAMES.find((marker) => marker === name);
   if (known === undefined || token === undefined || token === '') return undefined;
   return about === undefined ? { name: known, token } : { name: known, token, about };
 }

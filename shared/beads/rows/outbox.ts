@@ -115,8 +115,15 @@ const MOST_ENTRIES = 1_000;
 const WAITS = `(${OURS}) OR (${IS_PARKED})`;
 /** Reads what waits for the sink, parked events among it. */
 export const OUTBOX_ENTRIES_STATEMENT: Statement = [readSql(WAITS), [MOST_ENTRIES]];
-/** SQL for how many events wait for the sink. */
-export const OUTBOX_COUNT_SQL = `SELECT COUNT(*) AS count FROM local_metadata WHERE ${WAITS}`;
+/** SQL for how many events wait for the sink, and the one that was parked last, with its problem. */
+export const OUTBOX_COUNT_SQL = `
+  SELECT COUNT(*) AS count,
+         (SELECT value FROM local_metadata WHERE ${IS_PARKED} ORDER BY \`key\` DESC LIMIT 1) AS parked
+    FROM local_metadata WHERE ${WAITS}`;
+
+/** @param row of {@link OUTBOX_COUNT_SQL}. @returns what the sink said of a parked event. */
+export const outboxProblemOf = ({ parked = null }: Row): string | undefined =>
+  parked === null ? undefined : String(parked).split('\n').at(-1);
 
 /** An event that waits, as a person sees it. */
 export interface OutboxEntry {

@@ -1,7 +1,7 @@
 import type { Row, Statement } from '../sql/connection.ts';
 import { fromSqlTime } from '../sql/time.ts';
 import { DISPATCHER, REAPER } from './actors.ts';
-import type { MarkerName } from './claim-marker.ts';
+import { TRANSITION_NAMES, type MarkerName } from './claim-marker.ts';
 import { dispatchedNote, unconfirmedNote, withdrawnNote } from './notes.ts';
 
 /** What a row of bd's history tells a person. */
@@ -108,8 +108,8 @@ export function transitionIn({ actor, status, note = '' }: PastChange): MarkerNa
 
 /** The last line of the notes in a row of history: a line break is a backslash and an n there. */
 const LAST_NOTE = String.raw`SUBSTRING_INDEX(new_value, '\\n', -1)`;
-/** Counts transitions over all of history; the same cases as {@link transitionIn}. */
-export const TRANSITION_COUNTS_SQL = `
+/** Counts transitions; the same cases as {@link transitionIn}. */
+const countsSql = (since = '') => `
   SELECT CASE
            WHEN actor = '${REAPER}' AND new_value LIKE '%"status":"blocked"}' THEN 'reaped'
            WHEN actor = '${REAPER}' THEN 'released'
@@ -120,4 +120,37 @@ export const TRANSITION_COUNTS_SQL = `
            WHEN ${LAST_NOTE} LIKE '%${withdrawnNote('')}%' THEN 'withdrawn'
            ELSE 'failed'
          END AS transition, COUNT(*) AS count
-    FROM events WHERE actor IN ('${DISPATCHER}', '${REAPER}') GROUP BY transition`;
+    FROM events WHERE actor IN ('${DISPATCHER}', '${REAPER}')${since} GROUP BY transition`;
+
+/** Over all of history. */
+export const TRANSITION_COUNTS_SQL = countsSql();
+const DAY_SECONDS = 86_400;
+export const TRANSITIONS_TODAY_STATEMENT: Statement = [
+  countsSql(' AND created_at > CURRENT_TIMESTAMP() - INTERVAL ? SECOND'),
+  [DAY_SECONDS],
+];
+
+/** How often each transition is in history. */
+export type TransitionCounts = Readonly<Record<MarkerName, number>>;
+
+export const NO_TRANSITIONS: TransitionCounts = {
+  claimed: 0,
+  dispatched: 0,
+  unconfirmed: 0,
+  failed: 0,
+  'given-up': 0,
+  reaped: 0,
+  released: 0,
+  withdrawn: 0,
+};
+
+/** @param rows the answer to one of the statements that count. */
+export function countsIn(rows: readonly Row[]): Partial<TransitionCounts> {
+  const found = new Map(rows.map(({ transition, count }) => [transition, Number(count)]));
+  return Object.fromEntries(
+    TRANSITION_NAMES.flatMap((name) => {
+      const count = found.get(name);
+      return count === undefined ? [] : [[name, count]];
+    }),
+  );
+}
