@@ -51,7 +51,7 @@ build: $(BUILT) ## bundle all programs and plugins into dist/
 
 plugins: $(BUILT) ## install the plugins of kn: kn beads, kn source ping suspend and resume
 	@mkdir -p $(PLUGINS_DIR)
-	@install -m 755 dist/plugins/kn-* $(PLUGINS_DIR)/
+	@install -m 755 dist/plugins/kn-* dist/plugins/kubectl_complete-beads $(PLUGINS_DIR)/
 	@install -m 644 dist/plugins/package.json $(PLUGINS_DIR)/
 	@echo "installed in $(PLUGINS_DIR): $$(cd dist/plugins && echo kn-*)"
 

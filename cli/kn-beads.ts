@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import { VERSION } from '../shared/runtime/version.ts';
-import { withClusterOptions } from './cluster/cluster-options.ts';
+import { withClusterOptions, type ClusterOptions } from './cluster/cluster-options.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addHistory } from './commands/history.ts';
 import { addHooks } from './commands/hooks.ts';
@@ -23,6 +23,20 @@ const program = withClusterOptions(new Command('kn beads'))
     "Shows and steers the automatic dispatch of beads. Reads bd's database: BEADS_DIR, .beads in this folder or above, or the variables of the functions.",
   );
 
+program.option(
+  '--from-cluster',
+  'with the settings of the namespace, and a port-forward where one is needed',
+);
+let end = async () => {};
+program.hook('preAction', async (_, command) => {
+  const options = command.optsWithGlobals<ClusterOptions & { fromCluster?: boolean }>();
+  if (options.fromCluster !== true) return;
+  // Loading the client of the Kubernetes API takes longer than most commands.
+  const { Cluster } = await import('./cluster/cluster.ts');
+  const { useCluster } = await import('./cluster/from-cluster.ts');
+  end = await useCluster(new Cluster(options), options);
+});
+
 addStatus(program);
 addList(program);
 addWhy(program);
@@ -35,4 +49,9 @@ addSwitch(program);
 addCompletion(program);
 addHooks(program);
 
-void run(program);
+void main();
+
+async function main(): Promise<void> {
+  await run(program);
+  await end();
+}

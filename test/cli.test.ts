@@ -268,6 +268,11 @@ describe('kn beads', () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     expect((await beads('__complete', 'wh')).out).toBe('why\n');
     expect((await beads('__complete', 'why', 'code')).out).toBe('code-a\n');
+    const kubectl = join(PROGRAM, '../kubectl_complete-beads');
+    const answer = await run(kubectl, ['why', 'co'], {
+      env: { PATH: process.env['PATH'] ?? '', ...scene.environment() },
+    });
+    expect(answer.stdout).toBe('code-a\n:4\n');
     const { out } = await beads('completion', 'bash');
     const script = `${out}\nCOMP_WORDS=(${PROGRAM} why co); COMP_CWORD=2; _beads_dispatch ${PROGRAM}; echo "\${COMPREPLY[@]}"`;
     const env = { PATH: process.env['PATH'] ?? '', ...scene.environment() };

@@ -59,6 +59,12 @@ const bundled = await Promise.all([
   ...Object.entries(PROGRAMS).map(([name, source]) => bundle(name, `import '${source}';`, '')),
   ...PLUGINS.map(plugin),
 ]);
+// kubectl asks this for completions of `kubectl beads`; the last line says: no files.
+const complete = `#!/bin/sh
+"$(dirname "$(readlink -f "$0")")/kn-beads" __complete "$@"
+echo :4
+`;
+writeFileSync(join(ROOT, 'dist/plugins/kubectl_complete-beads'), complete, { mode: 0o755 });
 writeFileSync(join(ROOT, 'dist/NOTICES.txt'), noticesOf(ROOT, bundled.flat()));
 
 /** @returns the files that it is made of. */

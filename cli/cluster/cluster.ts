@@ -124,6 +124,22 @@ export class Cluster {
     }
   }
 
+  /** @returns the data of a Secret, as text; empty when there is none. */
+  async secrets(name: string): Promise<Readonly<Record<string, string>>> {
+    try {
+      const { data = {} } = await this.#core.readNamespacedSecret({
+        name,
+        namespace: this.namespace,
+      });
+      return Object.fromEntries(
+        Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+      );
+    } catch (error) {
+      if (error instanceof ApiException && error.code === 404) return {};
+      throw this.#explain(error, `read Secret ${name}`);
+    }
+  }
+
   #address(kind: KindName, name: string) {
     const { group, plural } = KINDS[kind];
     return { group, version: 'v1', namespace: this.namespace, plural, name };

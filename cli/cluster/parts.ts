@@ -14,5 +14,7 @@ export const PARTS: readonly Part[] = [
   { function: 'reap', kind: 'Trigger', name: 'beads-wake-reap' },
 ];
 
-/** The ConfigMap with the settings of both functions. */
+/** The ConfigMap with the settings of both functions, the one with bd's file, and their Secret. */
 export const SETTINGS = 'beads-settings';
+export const METADATA = 'beads-metadata';
+export const SECRETS = 'beads-secrets';

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import { Cron } from 'croner';
 
 import type { Cluster } from '../cluster/cluster.ts';
 import { PARTS, SETTINGS } from '../cluster/parts.ts';
-import { print, printTable } from '../output.ts';
+import { localTimeWithGap, print, printTable } from '../output.ts';
 import { withClusterOptions, type ClusterOptions } from '../cluster/cluster-options.ts';
 import {
+  PING_SOURCE,
   resume,
   stateOf,
   suspend,
@@ -80,12 +82,18 @@ async function change(
 export async function printSwitches(options: ClusterOptions): Promise<void> {
   const cluster = await open(options);
   const rows = [['FUNCTION', 'ASKED BY', 'NAME', 'STATE', 'SETTING']];
+  const next: string[] = [];
+  const now = new Date();
   for (const { function: name, kind, name: object } of PARTS) {
     const found = await cluster.find(kind, object);
-    if (found !== undefined) rows.push([name, kind, object, ...stateWords(kind, found)]);
+    if (found === undefined) continue;
+    rows.push([name, kind, object, ...stateWords(kind, found)]);
+    const at = kind === 'PingSource' ? nextTickAt(found) : undefined;
+    if (at !== undefined) next.push(`${name} at ${localTimeWithGap(at.toISOString(), now)}`);
   }
   if (rows.length === 1) throw nothingThere(cluster.namespace);
   printTable(rows);
+  if (next.length > 0) print(`Next tick:   ${next.join(', ')}`);
   await tellOfLastGuard(cluster);
 }
 
@@ -95,6 +103,23 @@ export async function printSwitches(options: ClusterOptions): Promise<void> {
 async function open(options: ClusterOptions): Promise<Cluster> {
   const { Cluster: Client } = await import('../cluster/cluster.ts');
   return new Client(options);
+}
+
+/** @returns when the schedule of a PingSource comes next; `undefined` when it never does. */
+function nextTickAt(object: Suspendable): Date | undefined {
+  const state = stateOf(PING_SOURCE, object);
+  if (state.name !== 'active') return undefined;
+  const { timezone } = object.spec;
+  try {
+    // As Knative: in UTC unless the source names a time zone.
+    const cron = new Cron(String(state.setting), {
+      timezone: typeof timezone === 'string' ? timezone : 'UTC',
+    });
+    return cron.nextRun() ?? undefined;
+  } catch {
+    // The table shows the schedule, and Knative says what is wrong with it.
+    return undefined;
+  }
 }
 
 function stateWords(kind: KindName, object: Suspendable): string[] {

@@ -23,6 +23,7 @@ const PATHS: Record<string, string> = {
   PingSource: '/apis/sources.knative.dev/v1/namespaces/beads/pingsources/',
   Trigger: '/apis/eventing.knative.dev/v1/namespaces/beads/triggers/',
   ConfigMap: '/api/v1/namespaces/beads/configmaps/',
+  Secret: '/api/v1/namespaces/beads/secrets/',
 };
 
 const patched = z.looseObject({
