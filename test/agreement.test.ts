@@ -8,8 +8,9 @@ import type { Policy } from '../shared/rules/policy.ts';
 import { listOf, type ListedBead } from '../shared/views/list.ts';
 import { statusOf } from '../shared/views/status.ts';
 import { whyOf, type WhyView } from '../shared/views/why.ts';
-import { metricsOf } from '../sources/watch/metrics.ts';
-import { StateReader, type StateView } from '../sources/watch/state-reader.ts';
+import { Metrics } from '../sources/watch/metrics.ts';
+import { StateReader } from '../sources/watch/state-reader.ts';
+import type { StateView } from '../sources/watch/state-view.ts';
 import { GENERATIONS, type Generation } from './world/bd-schema.ts';
 import { Scene } from './world/scene.ts';
 
@@ -216,7 +217,7 @@ async function expectServed(
     expect(api.beads.map(known), 'the API').toEqual(list.map(known));
   }
   expectCounted(api.status.counts, list);
-  const lines = (await metricsOf(api)).split('\n');
+  const lines = (await new Metrics().of(api)).split('\n');
   for (const [name, count] of [
     ['eligible', api.status.counts.eligible],
     ['back-off', api.status.counts.backOff],

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
@@ -6,6 +8,9 @@ import { freePort, WorldProcess } from './world/process.ts';
 import { makeUser } from './world/rights.ts';
 import { Scene } from './world/scene.ts';
 import { problemsInView } from './world/view-schema.ts';
+
+const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
+if (!hasPromtool) console.log('watcher-server: the metrics are not linted, there is no promtool');
 
 describe('the watcher serves', () => {
   let scene: Scene;
@@ -67,6 +72,7 @@ describe('the watcher serves', () => {
       history: { lines: [{ what: 'created' }] },
     });
     expect((await fetch(`${url}/api/v1/beads/code-none`)).status).toBe(404);
+    expect((await fetch(`${url}/api/v1/beads/%`)).status).toBe(400);
     expect((await fetch(url, { method: 'POST' })).status).toBe(405);
     expect([await text('/healthz'), await text('/readyz')]).toEqual(['ok', 'ok']);
   });
@@ -101,6 +107,41 @@ describe('the watcher serves', () => {
         'beads_dispatch_paused 0',
       ]),
     );
+    if (hasPromtool) {
+      const checked = spawnSync('promtool', ['check', 'metrics'], { input: lines.join('\n') });
+      expect([checked.status, String(checked.stderr)]).toEqual([0, '']);
+    }
+  });
+
+  it('how long beads waited and agents worked, from all of history, also after a new start', async () => {
+    const { tracker } = scene;
+    await tracker.create('code-a', { assignee: 'agent' });
+    await tracker.ageHistory('code-a', 10);
+    await scene.dispatch();
+    await tracker.ageHistory('code-a', 40);
+    await tracker.closeBead('code-a', 'done');
+    await tracker.ageHistory('code-a', 1);
+    const figures = async () =>
+      (await text('/metrics'))
+        .split('\n')
+        .filter((line) => /_seconds_(count|bucket.*le="(300|900|1800|3600)")/.test(line));
+    await start({ K_SINK: '' });
+    const first = await figures();
+    expect(first).toEqual([
+      'beads_dispatch_pickup_seconds_bucket{le="300"} 0',
+      'beads_dispatch_pickup_seconds_bucket{le="900"} 1',
+      'beads_dispatch_pickup_seconds_bucket{le="1800"} 1',
+      'beads_dispatch_pickup_seconds_bucket{le="3600"} 1',
+      'beads_dispatch_pickup_seconds_count 1',
+      'beads_dispatch_run_seconds_bucket{le="300"} 0',
+      'beads_dispatch_run_seconds_bucket{le="1800"} 0',
+      'beads_dispatch_run_seconds_bucket{le="3600"} 1',
+      'beads_dispatch_run_seconds_count 1',
+    ]);
+    expect(await figures(), 'a second scrape counts nothing twice').toEqual(first);
+    await watcher?.stop();
+    await start({ K_SINK: '' });
+    expect(await figures()).toEqual(first);
   });
 
   it('a page under a path that runs one script, loads nothing from elsewhere, and has no text of a bead', async () => {

@@ -7,7 +7,7 @@ import { storyView } from '../shared/views/story.ts';
 import { todayView } from '../shared/views/today.ts';
 import { waitingEvent } from '../shared/views/waiting-event.ts';
 import { whyView } from '../shared/views/why.ts';
-import { stateView, beadView } from '../sources/watch/state-reader.ts';
+import { stateView, beadView } from '../sources/watch/state-view.ts';
 
 /** What `kn beads … -o json` prints and the watcher's API answers, by the name of the schema. */
 export const VIEWS: Readonly<Record<string, { schema: z.ZodType; of: string }>> = {

@@ -3,6 +3,7 @@ import { DELETE_LOCAL_SQL } from './rows/local-metadata.ts';
 import {
   outboxEntryOf,
   outboxProblemOf,
+  outboxSinceOf,
   OUTBOX_COUNT_SQL,
   OUTBOX_ENTRIES_STATEMENT,
   type OutboxEntry,
@@ -10,8 +11,10 @@ import {
 import {
   changesOf,
   countsIn,
+  historyPageStatement,
   historyStatement,
   NO_TRANSITIONS,
+  PAGE_CHANGES,
   transitionsStatement,
   TRANSITION_COUNTS_SQL,
   TRANSITIONS_TODAY_STATEMENT,
@@ -22,14 +25,22 @@ import { statementsFor } from './rows/statements.ts';
 import type { SchemaCache } from './schema/schema-cache.ts';
 import type { Connection, Row } from './sql/connection.ts';
 
+/** How far history has been read: the time of the last row, as the server has it, and its id. */
+export interface HistoryCursor {
+  time: string;
+  id: string;
+}
+
 /** What concerns an operator beside the snapshot. */
 export interface Overview {
   /** The sentinel's beads that are blocked. */
   blocked: Bead[];
   /** Assignees of open beads with the number of their beads and one of the ids. */
   assignees: { assignee: string; beads: number; example: string }[];
-  /** Events that wait for the sink. */
+  /** Events that wait for the sink, parked ones among them. */
   outboxEvents: number;
+  /** When the oldest of them was recorded; `undefined` when none waits. */
+  outboxSince: Date | undefined;
   /** What the sink last said of an event that is parked. */
   problem: string | undefined;
   /** Transitions of the last 24 hours. */
@@ -93,8 +104,25 @@ export class Inspector {
         example: String(example),
       })),
       outboxEvents: Number(outbox['count']),
+      outboxSince: outboxSinceOf(outbox),
       problem: outboxProblemOf(outbox),
       today: countsIn(today),
+    };
+  }
+
+  /**
+   * All of history, page by page.
+   * @param cursor of the page before; `undefined` for the first.
+   */
+  async historySince(
+    cursor: HistoryCursor = { time: '1970-01-01 00:00:00', id: '' },
+  ): Promise<{ changes: PastChange[]; cursor: HistoryCursor; isLast: boolean }> {
+    const rows = await this.#connection.query(...historyPageStatement(cursor));
+    const last = rows.at(-1);
+    return {
+      changes: changesOf(rows),
+      cursor: last === undefined ? cursor : { time: String(last['time']), id: String(last['id']) },
+      isLast: rows.length < PAGE_CHANGES,
     };
   }
 

@@ -92,7 +92,8 @@ export function statusOf(input: StatusInput): StatusView {
     outbox: {
       events: overview.outboxEvents,
       parked: outbox.parked,
-      oldestAgeSeconds: outbox.unsentSince === undefined ? 0 : ageSeconds(outbox.unsentSince, now),
+      oldestAgeSeconds:
+        overview.outboxSince === undefined ? 0 : ageSeconds(overview.outboxSince, now),
       retryAt: outbox.retryAt?.toISOString() ?? null,
       problem: overview.problem ?? null,
     },

@@ -7,10 +7,7 @@ import { readSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
 import { traceOf } from '../../shared/runtime/trace.ts';
 import { StateServer } from './server.ts';
 import { StateReader } from './state-reader.ts';
-import { sleep, watch } from './watch.ts';
-
-/** As long as a timer may be, roughly. */
-const DAY_MS = 86_400_000;
+import { watch } from './watch.ts';
 
 const settings = settingsOrExit(readSettings);
 const log = createLog('watch', settings.log);
@@ -43,30 +40,25 @@ const server = new StateServer({
   }),
   port,
   basePath,
-  paused: PAUSED,
   log,
 });
 server.listen();
 void run();
 
 async function run(): Promise<void> {
-  if (PAUSED || K_SINK === undefined) {
-    // To end would be to be started again. A ContainerSource starts its pod before its SinkBinding
-    // is there, which then replaces the pod by one that has a sink.
-    while (!stop.signal.aborted) await sleep(DAY_MS, stop.signal);
-  } else {
-    await watch({
-      database,
-      sink: new Sink(K_SINK),
-      newToCloudEvent,
-      policy,
-      reapAfterMinutes: settings.REAP_AFTER_MINUTES,
-      asksForJobs: settings.AGENT_SERVICE_URL !== undefined,
-      log,
-      onSnapshot: () => server.tell(),
-      signal: stop.signal,
-    });
-  }
+  await watch({
+    database,
+    // A ContainerSource starts its pod before its SinkBinding is there, which then replaces the pod
+    // by one that has a sink.
+    sink: PAUSED || K_SINK === undefined ? undefined : new Sink(K_SINK),
+    newToCloudEvent,
+    policy,
+    reapAfterMinutes: settings.REAP_AFTER_MINUTES,
+    asksForJobs: settings.AGENT_SERVICE_URL !== undefined,
+    log,
+    onSnapshot: () => server.tell(),
+    signal: stop.signal,
+  });
   server.close();
   process.exit(0);
 }

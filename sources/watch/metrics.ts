@@ -1,17 +1,44 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry, type Metric } from 'prom-client';
 
 import { VERSION } from '../../shared/runtime/version.ts';
 import { BEAD_STATES } from '../../shared/views/list.ts';
-import type { StateView } from './state-reader.ts';
+import type { StateView } from './state-view.ts';
 
 const PREFIX = 'beads_dispatch_';
 
 /**
- * The metrics of one state, in the text format of Prometheus. All are derived from the database at
- * the time of the scrape, so that restarts and pods that scale to zero lose nothing.
+ * The metrics of a state, in the text format of Prometheus. All are derived from the database at the
+ * time of the scrape, so that restarts and pods that scale to zero lose nothing.
  */
-export async function metricsOf({ status, beads, transitions }: StateView): Promise<string> {
+export class Metrics {
+  readonly #others: readonly Metric[];
+  /** A bead that is deleted takes its history along, but a counter never falls. */
+  readonly #highest = new Map<string, number>();
+
+  /** @param others that are kept elsewhere. */
+  constructor(others: readonly Metric[] = []) {
+    this.#others = others;
+  }
+
+  async of(state: StateView): Promise<string> {
+    const transitions = Object.fromEntries(
+      Object.entries(state.transitions).map(([name, count]) => {
+        const highest = Math.max(count, this.#highest.get(name) ?? 0);
+        this.#highest.set(name, highest);
+        return [name, highest];
+      }),
+    );
+    return await textOf(state, transitions, this.#others);
+  }
+}
+
+async function textOf(
+  { status, beads }: StateView,
+  transitions: Readonly<Record<string, number>>,
+  others: readonly Metric[],
+): Promise<string> {
   const registry = new Registry();
+  for (const metric of others) registry.registerMetric(metric);
   const gauge = (name: string, help: string, value: number) => {
     new Gauge({ name: PREFIX + name, help, registers: [registry] }).set(value);
   };
@@ -66,5 +93,5 @@ export async function metricsOf({ status, beads, transitions }: StateView): Prom
   return await registry.metrics();
 }
 
-/** Of what {@link metricsOf} gives. */
+/** Of what {@link Metrics.of} gives. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 import { describeError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import { METRICS_TYPE, metricsOf } from './metrics.ts';
+import { METRICS_TYPE } from './metrics.ts';
 import { pageWith } from './page.ts';
 import type { StateReader } from './state-reader.ts';
 
@@ -19,7 +19,6 @@ export interface ServerParts {
   port: number;
   /** Before every path, without a slash at its end; empty at the root. */
   basePath: string;
-  paused: boolean;
   log: Logger;
 }
 
@@ -59,7 +58,7 @@ export class StateServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { basePath, reader, paused } = this.#parts;
+    const { basePath, reader } = this.#parts;
     const path = new URL(request.url ?? '/', 'http://watcher').pathname;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       send(response, 405, JSON.stringify({ message: 'this is read-only' }));
@@ -70,12 +69,12 @@ export class StateServer {
       return;
     }
     if (path === '/readyz') {
-      const isReady = paused || performance.now() - this.#snapshotAt < STALE_MS;
+      const isReady = performance.now() - this.#snapshotAt < STALE_MS;
       send(response, isReady ? 200 : 503, isReady ? 'ok' : 'no snapshot', TEXT);
       return;
     }
     if (path === '/metrics') {
-      send(response, 200, await metricsOf(await reader.state()), METRICS_TYPE);
+      send(response, 200, await reader.metrics(), METRICS_TYPE);
       return;
     }
     if (!path.startsWith(`${basePath}/`)) {
@@ -85,7 +84,12 @@ export class StateServer {
     const rest = path.slice(basePath.length);
     const [, id] = /^\/api\/v1\/beads\/([^/]+)$/.exec(rest) ?? [];
     if (id !== undefined) {
-      const view = await reader.bead(decodeURIComponent(id));
+      const name = decoded(id);
+      if (name === undefined) {
+        send(response, 400, JSON.stringify({ message: 'the id is not percent-encoded' }));
+        return;
+      }
+      const view = await reader.bead(name);
       const isKnown = view.why.reasons[0]?.code !== 'unknown';
       send(response, isKnown ? 200 : 404, JSON.stringify(view));
     } else if (rest === '/api/v1/state') {
@@ -139,6 +143,15 @@ function send(
   type = 'application/json; charset=utf-8',
 ): void {
   response.writeHead(status, { ...HEADERS, 'content-type': type }).end(body);
+}
+
+/** @returns `undefined` for what is not percent-encoded. */
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
 }
 
 const notFound = (response: ServerResponse) =>

@@ -1,30 +1,15 @@
-import * as z from 'zod';
-
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
-import { TRANSITION_NAMES } from '../../shared/beads/rows/claim-marker.ts';
 import type { ToCloudEvent } from '../../shared/events/to-cloud-event.ts';
 import { NOT_ASKED } from '../../shared/rules/next-tick.ts';
 import type { Policy } from '../../shared/rules/policy.ts';
 import { SingleFlight } from '../../shared/runtime/single-flight.ts';
-import { count } from '../../shared/views/fields.ts';
-import { listedBead, listOf } from '../../shared/views/list.ts';
-import { statusOf, statusView } from '../../shared/views/status.ts';
-import { storyOf, storyView } from '../../shared/views/story.ts';
-import { whyOf, whyView } from '../../shared/views/why.ts';
-
-/** The shape of `/api/v1/state`: what `kn beads status` and `kn beads list` show. */
-export const stateView = z.object({
-  status: statusView,
-  beads: z.array(listedBead),
-  transitions: z
-    .record(z.enum(TRANSITION_NAMES), count)
-    .describe('How often each is in the history of beads.'),
-});
-export type StateView = z.output<typeof stateView>;
-
-/** The shape of `/api/v1/beads/{id}`: what `kn beads why` and `kn beads history` show. */
-export const beadView = z.object({ why: whyView, history: storyView });
-export type BeadView = z.output<typeof beadView>;
+import { listOf } from '../../shared/views/list.ts';
+import { statusOf } from '../../shared/views/status.ts';
+import { storyOf } from '../../shared/views/story.ts';
+import { whyOf } from '../../shared/views/why.ts';
+import { Durations } from './durations.ts';
+import { Metrics } from './metrics.ts';
+import type { BeadView, StateView } from './state-view.ts';
 
 /** However many ask, the database is asked this often. */
 const FRESH_MS = 1_000;
@@ -41,10 +26,15 @@ export interface StateReaderParts {
 export class StateReader {
   readonly #parts: StateReaderParts;
   readonly #flights = new SingleFlight<StateView>();
+  readonly #durationFlights = new SingleFlight<void>();
+  readonly #durations: Durations;
+  readonly #metrics: Metrics;
   #last: { state: StateView; readAt: number } | undefined;
 
   constructor(parts: StateReaderParts) {
     this.#parts = parts;
+    this.#durations = new Durations(parts.assignee);
+    this.#metrics = new Metrics(this.#durations.metrics);
   }
 
   /** @throws when the database does not answer. */
@@ -57,6 +47,21 @@ export class StateReader {
       this.#last = { state, readAt: performance.now() };
       return state;
     });
+  }
+
+  /**
+   * The metrics of now, in the text format of Prometheus.
+   * @throws when the database does not answer.
+   */
+  async metrics(): Promise<string> {
+    const state = await this.state();
+    await this.#durationFlights.run(async () => {
+      const { database, newToCloudEvent } = this.#parts;
+      await database.inspect(newToCloudEvent(), async (_, inspector) =>
+        this.#durations.update(inspector),
+      );
+    });
+    return await this.#metrics.of(state);
   }
 
   /** @throws when the database does not answer. */

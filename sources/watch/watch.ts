@@ -24,7 +24,8 @@ const POLL_MS = 250;
 export const SLOWEST_POLL_MS = 1_000;
 export interface WatchParts {
   database: BeadsDatabase;
-  sink: Sink;
+  /** `undefined` while paused, or before there is one: then nobody is woken. */
+  sink: Sink | undefined;
   /** Makes events, each under a trace of its own, which the tick continues with. */
   newToCloudEvent: () => ToCloudEvent;
   policy: Policy;
@@ -41,7 +42,14 @@ export interface WatchParts {
 /** Watches until the signal; a database that goes away is waited for. */
 export async function watch(parts: WatchParts): Promise<void> {
   const { database, newToCloudEvent, log, signal } = parts;
-  const wakers = [new Waker('dispatch.due.v1', parts), new Waker('reap.due.v1', parts)];
+  const { sink } = parts;
+  const wakers =
+    sink === undefined
+      ? []
+      : [
+          new Waker('dispatch.due.v1', { ...parts, sink }),
+          new Waker('reap.due.v1', { ...parts, sink }),
+        ];
   const delay = new ReconnectDelay();
   let isAway = false;
   while (!signal.aborted) {
@@ -97,6 +105,6 @@ async function watchOver(
 }
 
 /** @returns at the end of the time or at the signal, whichever comes first. */
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   await pause(ms, undefined, { signal }).catch(() => undefined);
 }

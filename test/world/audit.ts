@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import * as z from 'zod';
 
+import { NO_TRANSITIONS } from '../../shared/beads/rows/past-change.ts';
 import type { Scene } from './scene.ts';
 
 /** Events that are no transition of these functions, and so have no row in bd's history. */
@@ -13,10 +14,8 @@ const isNews = ({ type }: { type: string }) => /\.completed\.v1$|\.breaker\./.te
  * runs; and nothing is left to send.
  * @param options whether the order is kept, which it is but for events that the sink has refused.
  */
-export async function expectAudited(
-  { tracker, sink }: Scene,
-  { isOrdered = true } = {},
-): Promise<void> {
+export async function expectAudited(scene: Scene, { isOrdered = true } = {}): Promise<void> {
+  const { tracker, sink } = scene;
   const rows = await tracker.sql(
     `SELECT id, issue_id AS bead FROM events WHERE actor IN ('beads-dispatcher', 'beads-reaper')`,
   );
@@ -33,8 +32,34 @@ export async function expectAudited(
       expect(times, `${bead}: in the order in which it happened`).toEqual(times.toSorted());
   }
   await expectEndsTold({ tracker, sink });
+  await expectCounted(scene, new Set(rows.map(({ id }) => String(id))));
   expect(sink.contradictions, 'an event is the same on every delivery').toEqual([]);
   expect(await unsentCount(tracker), 'nothing is left to send').toBe(0);
+}
+
+const COUNTED_AS: Readonly<Record<string, string>> = {
+  'io.beads.dispatch.claimed.v1': 'claimed',
+  'io.beads.dispatch.dispatched.v1': 'dispatched',
+  'io.beads.dispatch.unconfirmed.v1': 'unconfirmed',
+  'io.beads.dispatch.failed.v1': 'failed',
+  'io.beads.dispatch.blocked.v1': 'given-up',
+  'io.beads.reap.blocked.v1': 'reaped',
+};
+const release = z.object({ reason: z.string() });
+
+/** What `/metrics` counts is what was told of the beads that are there. */
+async function expectCounted({ database, sink }: Scene, ids: ReadonlySet<string>): Promise<void> {
+  const counts = await database.inspect(
+    () => '',
+    async (_, inspector) => await inspector.transitionCounts(),
+  );
+  const told: Record<string, number> = { ...NO_TRANSITIONS };
+  for (const { type, data } of sink.events.filter((event) => ids.has(event.id))) {
+    const isWithdrawn = release.safeParse(data).data?.reason === 'withdrawn';
+    const name = COUNTED_AS[type] ?? (isWithdrawn ? 'withdrawn' : 'released');
+    told[name] = (told[name] ?? 0) + 1;
+  }
+  expect(counts, 'the metrics count what was told').toEqual(told);
 }
 
 const completed = z.object({ dispatchId: z.string() });

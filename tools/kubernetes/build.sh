@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 KUBERNETES=k8s.io/kubernetes@v1.35.0
 EVENTING=knative.dev/eventing@v0.50.0
 SERVING=knative.dev/serving@v0.51.0
+PROMETHEUS=github.com/prometheus-operator/prometheus-operator@v0.85.0
 
 if ! command -v go >/dev/null; then
   echo "No Go to build kustomize and kubeconform with: install Go >= 1.26." >&2
@@ -23,5 +24,6 @@ folder_of() { (cd tools/kubernetes && go mod download -json "$1") | sed -n 's/^\
 node_modules/.bin/node tools/kubernetes/schemas.ts .tools/schemas \
   "$(folder_of $KUBERNETES)/api/openapi-spec/swagger.json" \
   "$(folder_of $EVENTING)/config/core/resources" \
-  "$(folder_of $SERVING)/config/core/300-resources"
+  "$(folder_of $SERVING)/config/core/300-resources" \
+  "$(folder_of $PROMETHEUS)/example/prometheus-operator-crd"
 touch .tools/schemas/.ready

@@ -115,11 +115,19 @@ const MOST_ENTRIES = 1_000;
 const WAITS = `(${OURS}) OR (${IS_PARKED})`;
 /** Reads what waits for the sink, parked events among it. */
 export const OUTBOX_ENTRIES_STATEMENT: Statement = [readSql(WAITS), [MOST_ENTRIES]];
-/** SQL for how many events wait for the sink, and the one that was parked last, with its problem. */
+/**
+ * SQL for how many events wait for the sink, when the oldest was recorded, and the one that was
+ * parked last, with its problem.
+ */
 export const OUTBOX_COUNT_SQL = `
   SELECT COUNT(*) AS count,
+         MIN(SUBSTRING_INDEX(SUBSTRING_INDEX(\`key\`, '.', -3), '.', 1)) AS oldest,
          (SELECT value FROM local_metadata WHERE ${IS_PARKED} ORDER BY \`key\` DESC LIMIT 1) AS parked
     FROM local_metadata WHERE ${WAITS}`;
+
+/** @param row of {@link OUTBOX_COUNT_SQL}. @returns when the oldest event was recorded. */
+export const outboxSinceOf = ({ oldest = null }: Row): Date | undefined =>
+  oldest === null ? undefined : recordedAt(`.${String(oldest)}.`);
 
 /** @param row of {@link OUTBOX_COUNT_SQL}. @returns what the sink said of a parked event. */
 export const outboxProblemOf = ({ parked = null }: Row): string | undefined =>

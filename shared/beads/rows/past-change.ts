@@ -20,6 +20,8 @@ export interface PastChange {
   note: string | undefined;
 }
 
+/** No transaction of bd, or of these functions, takes longer from its row to its commit. */
+const SETTLED_SECONDS = 15;
 /** A note, with the keys around it, is shorter. */
 const TAIL_CHARACTERS = 4_000;
 /** What {@link changeOf} reads of a row of `events`. */
@@ -71,6 +73,21 @@ function changeOf(row: Row): PastChange {
     note: noteIn(tail),
   };
 }
+
+/** Rows of all of history that are read at once. */
+export const PAGE_CHANGES = 2_000;
+/**
+ * A page of all of history, in the order of time. The newest seconds are left for later, since a
+ * transaction that is not committed yet may still put a row there.
+ * @param after the time and the id of the last row of the page before.
+ */
+export const historyPageStatement = (after: { time: string; id: string }): Statement => [
+  `SELECT ${CHANGE_COLUMNS}, CAST(created_at AS CHAR) AS time FROM events
+    WHERE (created_at > ? OR (created_at = ? AND id > ?))
+      AND created_at < CURRENT_TIMESTAMP() - INTERVAL ${SETTLED_SECONDS} SECOND
+    ORDER BY created_at, id LIMIT ${PAGE_CHANGES}`,
+  [after.time, after.time, after.id],
+];
 
 /** @returns asks for what these functions did in the last seconds, the newest first. */
 export const transitionsStatement = (seconds: number): Statement => [
