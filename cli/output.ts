@@ -91,6 +91,10 @@ export function localTimeWithGap(iso: string, now: Date): string {
   return `${localTime(iso, now)} (${seconds >= 0 ? `in ${age(seconds)}` : `${age(-seconds)} ago`})`;
 }
 
+/** A message with the times in it as a person reads them. */
+export const inLocalTime = (message: string, now = new Date()): string =>
+  message.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (iso) => localTimeWithGap(iso, now));
+
 const isColoured =
   process.stdout.isTTY && (process.env['NO_COLOR'] === undefined || process.env['NO_COLOR'] === '');
 const colour = (code: number) => (text: string) =>

@@ -3,10 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
-import { programCommand } from './world/function.ts';
-import { freePort, WorldProcess } from './world/process.ts';
-import { makeUser } from './world/rights.ts';
 import { Scene } from './world/scene.ts';
+import { WatcherProcess } from './world/watcher.ts';
 import { problemsInView } from './world/view-schema.ts';
 
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
@@ -14,7 +12,7 @@ if (!hasPromtool) console.log('watcher-server: the metrics are not linted, there
 
 describe('the watcher serves', () => {
   let scene: Scene;
-  let watcher: WorldProcess | undefined;
+  let watcher: WatcherProcess | undefined;
   let url: string;
   beforeEach(async () => {
     scene = await Scene.open();
@@ -25,25 +23,8 @@ describe('the watcher serves', () => {
   });
 
   async function start(settings: Record<string, string> = {}): Promise<void> {
-    const port = await freePort();
-    const { user, password } = await makeUser(
-      scene.settings.port,
-      scene.settings.database,
-      'watch',
-    );
-    const { command, environment } = programCommand('watch');
-    const [file = '', ...args] = command;
-    watcher = await WorldProcess.start(file, args, /"listening"/, {
-      env: {
-        ...environment,
-        ...scene.environment(),
-        BEADS_DOLT_SERVER_USER: user,
-        BEADS_DOLT_PASSWORD: password,
-        PORT: String(port),
-        ...settings,
-      },
-    });
-    url = `http://127.0.0.1:${port}`;
+    watcher = await WatcherProcess.start(scene, settings);
+    ({ url } = watcher);
   }
   const text = async (path: string) => await (await fetch(url + path)).text();
   /** An answer of the API, which must be as its schema in docs/views says. */

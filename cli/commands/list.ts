@@ -5,7 +5,14 @@ import { Option, type Command } from 'commander';
 import { BEAD_STATES, listOf, type BeadState, type ListedBead } from '../../shared/views/list.ts';
 import { withDatabase } from '../database.ts';
 import { age } from '../duration.ts';
-import { print, printRows, withOutput, type Column, type OutputOptions } from '../output.ts';
+import {
+  inLocalTime,
+  print,
+  printRows,
+  withOutput,
+  type Column,
+  type OutputOptions,
+} from '../output.ts';
 
 interface ListOptions extends OutputOptions {
   state?: BeadState;
@@ -21,7 +28,11 @@ const COLUMNS: readonly Column<ListedBead>[] = [
   { title: 'PRI', of: ({ priority }) => (priority === null ? '-' : String(priority)) },
   { title: 'ATTEMPT', of: ({ attempt }) => (attempt === null ? '-' : String(attempt)) },
   { title: 'WHY', of: ({ why }) => (why === '' ? '-' : why) },
-  { title: 'MESSAGE', of: ({ message }) => (message === '' ? '-' : message), isWide: true },
+  {
+    title: 'MESSAGE',
+    of: ({ message }) => (message === '' ? '-' : inLocalTime(message)),
+    isWide: true,
+  },
   { title: 'TITLE', of: ({ title }) => title, isWide: true },
   { title: 'AGE', of: ({ ageSeconds }) => age(ageSeconds) },
 ];

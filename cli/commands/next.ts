@@ -2,7 +2,14 @@ import type { Command } from 'commander';
 
 import { nextOf } from '../../shared/views/next.ts';
 import { withDatabase } from '../database.ts';
-import { print, printData, printTable, withOutput, type OutputOptions } from '../output.ts';
+import {
+  inLocalTime,
+  print,
+  printData,
+  printTable,
+  withOutput,
+  type OutputOptions,
+} from '../output.ts';
 
 export function addNext(program: Command): void {
   withOutput(program.command('next'))
@@ -25,7 +32,7 @@ export function addNext(program: Command): void {
               'dispatch',
               `attempt ${attempt}, to ${target}`,
             ]),
-            ...view.skipped.map(({ id, message }) => [id, 'skip', message]),
+            ...view.skipped.map(({ id, message }) => [id, 'skip', inLocalTime(message)]),
           ];
           if (rows.length === 0) print('The next tick finds nothing to do.');
           else printTable(options.headers ? [['NAME', 'ACTION', 'WHY'], ...rows] : rows);

@@ -5,6 +5,7 @@ import { withDatabase, type Context } from '../database.ts';
 import {
   bad,
   good,
+  inLocalTime,
   localTimeWithGap,
   print,
   printData,
@@ -53,8 +54,9 @@ function printWhy(view: WhyView, unasked: readonly string[]): void {
   const width = Math.max(10, ...conditions.map(({ name: each }) => each.length)) + 2;
   const missed = conditions.filter(({ met }) => !met);
   for (const { name: each, message } of missed)
-    print(`  ${bad('✗')} ${each.padEnd(width)}${message ?? ''}`);
-  if (missed.length === 0) for (const { message } of reasons) print(`  ${bad('✗')} ${message}`);
+    print(`  ${bad('✗')} ${each.padEnd(width)}${inLocalTime(message ?? '')}`);
+  if (missed.length === 0)
+    for (const { message } of reasons) print(`  ${bad('✗')} ${inLocalTime(message)}`);
   if (earliest !== null) print(`Earliest: ${localTimeWithGap(earliest, new Date())}`);
   if (command !== null) print(`What helps: ${command}`);
   if (conditions.length > 0) for (const each of unasked) print(`Not asked: ${each}`);

@@ -35,6 +35,8 @@ export interface HistoryCursor {
 export interface Overview {
   /** The sentinel's beads that are blocked. */
   blocked: Bead[];
+  /** The sentinel's beads that were closed in the last 24 hours. */
+  closed: Bead[];
   /** Assignees of open beads with the number of their beads and one of the ids. */
   assignees: { assignee: string; beads: number; example: string }[];
   /** Events that wait for the sink, parked ones among them. */
@@ -85,19 +87,18 @@ export class Inspector {
 
   /** All in one round trip. */
   async overview(): Promise<Overview> {
-    const blockedSql = await this.#beadsSql(BLOCKED);
-    const [blocked = [], assignees = [], [outbox = {}] = [], today = []] =
+    const [blockedSql, closedSql] = await this.#beadsSql([BLOCKED, CLOSED]);
+    const [blocked = [], closed = [], assignees = [], [outbox = {}] = [], today = []] =
       await this.#connection.batch([
         [blockedSql, [this.#sentinel]],
+        [closedSql, [this.#sentinel]],
         [ASSIGNEES_SQL],
         [OUTBOX_COUNT_SQL],
         TRANSITIONS_TODAY_STATEMENT,
       ]);
     return {
-      blocked: blocked.flatMap((row) => {
-        const parsed = parseBead(row);
-        return parsed.ok ? [parsed.bead] : [];
-      }),
+      blocked: beadsIn(blocked),
+      closed: beadsIn(closed),
       assignees: assignees.map(({ assignee, beads, example }) => ({
         assignee: String(assignee),
         beads: Number(beads),
@@ -142,14 +143,24 @@ export class Inspector {
     );
   }
 
-  async #beadsSql(where: string): Promise<string> {
-    return await this.#schema.use(this.#connection, async (schema) =>
-      statementsFor(schema).beadsWhere(where),
-    );
+  async #beadsSql(where: readonly [string, string]): Promise<[string, string]> {
+    return await this.#schema.use(this.#connection, async (schema) => {
+      const { beadsWhere } = statementsFor(schema);
+      return [beadsWhere(where[0]), beadsWhere(where[1])];
+    });
   }
 }
 
+/** Those that can be read; what cannot is told elsewhere. */
+const beadsIn = (rows: readonly Row[]): Bead[] =>
+  rows.flatMap((row) => {
+    const parsed = parseBead(row);
+    return parsed.ok ? [parsed.bead] : [];
+  });
+
 const BLOCKED = "assignee = ? AND status = 'blocked'";
+const CLOSED =
+  "assignee = ? AND status = 'closed' AND updated_at > UTC_TIMESTAMP() - INTERVAL 1 DAY";
 const ASSIGNEES_SQL = `
   SELECT assignee, COUNT(*) AS beads, MIN(id) AS example FROM issues
    WHERE status = 'open' AND assignee IS NOT NULL AND assignee <> '' GROUP BY assignee`;

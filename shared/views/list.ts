@@ -26,6 +26,7 @@ export const listedBead = z.object({
     .describe('The code of the reason, or the job; empty for what the next tick dispatches.'),
   message: z.string(),
   until: utc.nullable().describe('When the reason ends, where that is known.'),
+  dispatchedAt: utc.nullable().describe('Of a bead in progress, where that is on record.'),
   ageSeconds: seconds.describe('Since the last change.'),
 });
 export type ListedBead = z.output<typeof listedBead>;
@@ -44,6 +45,9 @@ export function listOf(
   const { dispatch, waiting, waitsFor, skipped } = nextTick(snapshot, policy, surroundings);
   const reasons = new Map(skipped.map((each) => [each.id, each]));
   const attempts = new Map(open.map(({ bead, failures }) => [bead.id, failures.count + 1]));
+  const dispatchedAt = new Map<string | undefined, Date>(
+    snapshot.followUps.dispatches.map(({ token, at }) => [token, at]),
+  );
   const row = (bead: Bead, state: BeadState, why = '', message = '', until?: Date): ListedBead => ({
     id: bead.id,
     title: bead.title,
@@ -53,6 +57,7 @@ export function listOf(
     why,
     message,
     until: until?.toISOString() ?? null,
+    dispatchedAt: dispatchedAt.get(bead.marker?.token)?.toISOString() ?? null,
     ageSeconds: ageSeconds(bead.updatedAt, now),
   });
   const notNow = open.flatMap(({ bead }) => {
@@ -78,6 +83,7 @@ export function listOf(
       why: 'bad-row',
       message: problem,
       until: null,
+      dispatchedAt: null,
       ageSeconds: 0,
     })),
     ...blocked.map((bead) => row(bead, 'blocked', bead.marker?.name ?? 'by-hand')),

@@ -22,6 +22,7 @@ export const pageWith = (nonce: string): string => `<!doctype html>
 <tbody id="beads"></tbody>
 </table></div>
 <p id="more"></p>
+<section id="today" hidden><h2>Finished today</h2><ul id="finished"></ul></section>
 <section id="detail" aria-live="polite" hidden><h2 id="name"></h2><p id="verdict"></p><ul id="reasons"></ul>
 <svg id="line" role="img" aria-label="Time line of the bead"></svg><ol id="story"></ol></section>
 </main>
@@ -55,7 +56,12 @@ button:focus-visible{outline:2px solid var(--run);outline-offset:2px}
 #line{width:100%;height:3.5rem;display:block;margin:.5rem 0}
 #story{margin:0;padding-left:1.25rem}#story li{overflow-wrap:anywhere}#story time{color:var(--soft);margin-right:.5rem}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-#more{color:var(--soft)}
+#more{color:var(--soft)}td:nth-child(2){white-space:nowrap}
+#today{margin-top:1.25rem}#finished{list-style:none;margin:0;padding:0}#finished li{padding:.25rem .6rem}
+#finished small{color:var(--soft);margin-left:.5rem}
+@media (max-width:40rem){thead{display:none}tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid var(--rule);padding:.5rem 0}
+td{border:0;padding:.1rem .3rem}td:nth-child(3){display:none}td:nth-child(4){grid-column:1/3;grid-row:2}td:nth-child(5){grid-row:3;grid-column:1/3;text-align:left;color:var(--soft)}
+td:nth-child(5)::before{content:"changed "}td:nth-child(5)::after{content:" ago"}}
 `;
 
 /** Rows that are drawn; more would only make the page slow, and nobody reads them. */
@@ -71,26 +77,30 @@ const make = (tag, text, className) => {
 };
 const age = (s) => s < 120 ? s + 's' : s < 7200 ? Math.floor(s / 60) + 'm' : s < 86400 ? Math.floor(s / 3600) + 'h' : Math.floor(s / 86400) + 'd';
 const clock = (iso) => new Date(iso).toLocaleTimeString();
+const local = (text) => text.replace(/\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z/g, clock);
 let chosen;
 async function read(path) {
   const answer = await fetch(path, { headers: { accept: 'application/json' } });
   if (!answer.ok && answer.status !== 404) throw new Error('HTTP ' + answer.status);
   return await answer.json();
 }
+function opener(id) {
+  const button = make('button', id);
+  button.addEventListener('click', () => { chosen = id; void detail(); });
+  return button;
+}
 function row(bead) {
   const tr = make('tr');
   const name = make('td');
-  const button = make('button', bead.id);
-  button.addEventListener('click', () => { chosen = bead.id; void detail(); });
-  name.append(button, make('small', bead.title));
+  name.append(opener(bead.id), make('small', bead.title));
   const why = make('td', bead.why || '–');
-  if (bead.message && bead.message !== bead.why) why.append(make('small', bead.message));
+  if (bead.message && bead.message !== bead.why) why.append(make('small', local(bead.message) + (bead.dispatchedAt ? ' at ' + clock(bead.dispatchedAt) : '')));
   tr.append(name, make('td', bead.state, bead.state), make('td', bead.priority ?? '–', 'n'), why, make('td', age(bead.ageSeconds), 'n'));
   return tr;
 }
 async function refresh() {
   try {
-    const { status, beads, transitions } = await read('api/v1/state');
+    const { status, beads, finished, transitions } = await read('api/v1/state');
     const { breaker, counts, outbox } = status;
     const parts = [status.paused ? 'Dispatch is paused.' : 'Dispatch is running.'];
     if (breaker.state !== 'closed') parts.push('The breaker is ' + breaker.state + (breaker.until ? ' until ' + clock(breaker.until) : '') + '.');
@@ -106,6 +116,12 @@ async function refresh() {
     }));
     at('beads').replaceChildren(...beads.slice(0, ${MOST_ROWS}).map(row));
     at('more').textContent = beads.length === 0 ? 'No bead of ' + status.assignee + ' is open.' : beads.length > ${MOST_ROWS} ? (beads.length - ${MOST_ROWS}) + ' more are not shown.' : '';
+    at('today').hidden = finished.length === 0;
+    at('finished').replaceChildren(...finished.map((bead) => {
+      const item = make('li');
+      item.append(opener(bead.id), make('small', bead.title), make('small', age(bead.ageSeconds) + ' ago'));
+      return item;
+    }));
     if (chosen !== undefined) await detail();
   } catch (error) {
     at('summary').textContent = 'The state cannot be read: ' + error.message;
@@ -115,8 +131,8 @@ async function detail() {
   const { why, history } = await read('api/v1/beads/' + encodeURIComponent(chosen));
   at('detail').hidden = false;
   at('name').textContent = why.id + (why.title ? ' – ' + why.title : '');
-  at('verdict').textContent = why.dispatchable ? 'The next tick dispatches it.' : 'The next tick does not dispatch it.';
-  at('reasons').replaceChildren(...why.reasons.map(({ message }) => make('li', message)));
+  at('verdict').textContent = why.dispatchable ? 'The next tick dispatches it.' : why.status === 'open' ? 'The next tick does not dispatch it:' : '';
+  at('reasons').replaceChildren(...why.reasons.map(({ message }) => make('li', local(message))));
   at('story').replaceChildren(...history.lines.map((line) => {
     const item = make('li');
     item.append(make('time', new Date(line.at).toLocaleString()), line.what + ' (' + line.actor + ')');

@@ -54,6 +54,7 @@ export class StateServer {
   /** The watcher has read the beads, and they may have changed. */
   tell(): void {
     this.#snapshotAt = performance.now();
+    this.#parts.reader.forget();
     for (const stream of this.#streams) stream.write('event: changed\ndata:\n\n');
   }
 
@@ -75,6 +76,10 @@ export class StateServer {
     }
     if (path === '/metrics') {
       send(response, 200, await reader.metrics(), METRICS_TYPE);
+      return;
+    }
+    if (basePath !== '' && path === basePath) {
+      response.writeHead(308, { ...HEADERS, location: `${basePath}/` }).end();
       return;
     }
     if (!path.startsWith(`${basePath}/`)) {

@@ -1,8 +1,10 @@
 import type { BeadsDatabase } from '../../shared/beads/beads.ts';
+import type { Bead } from '../../shared/beads/rows/bead.ts';
 import type { ToCloudEvent } from '../../shared/events/to-cloud-event.ts';
 import { NOT_ASKED } from '../../shared/rules/next-tick.ts';
 import type { Policy } from '../../shared/rules/policy.ts';
 import { SingleFlight } from '../../shared/runtime/single-flight.ts';
+import { ageSeconds } from '../../shared/views/age.ts';
 import { listOf } from '../../shared/views/list.ts';
 import { statusOf } from '../../shared/views/status.ts';
 import { storyOf } from '../../shared/views/story.ts';
@@ -29,6 +31,7 @@ export class StateReader {
   readonly #durationFlights = new SingleFlight<void>();
   readonly #durations: Durations;
   readonly #metrics: Metrics;
+  #changes = 0;
   #last: { state: StateView; readAt: number } | undefined;
 
   constructor(parts: StateReaderParts) {
@@ -43,10 +46,17 @@ export class StateReader {
       return this.#last.state;
     }
     return await this.#flights.run(async () => {
+      const changes = this.#changes;
       const state = await this.#read();
-      this.#last = { state, readAt: performance.now() };
+      if (changes === this.#changes) this.#last = { state, readAt: performance.now() };
       return state;
     });
+  }
+
+  /** The beads may have changed: what was read before, or is being read, serves nobody any more. */
+  forget(): void {
+    this.#changes += 1;
+    this.#last = undefined;
   }
 
   /**
@@ -85,8 +95,19 @@ export class StateReader {
       return {
         status: statusOf({ snapshot, policy, assignee, paused, overview }),
         beads: listOf(snapshot, overview.blocked, policy, NOT_ASKED),
+        finished: finishedOf(overview.closed, snapshot.now),
         transitions: await inspector.transitionCounts(),
       };
     });
   }
+}
+
+/** As many as anybody looks at. */
+const MOST_FINISHED = 100;
+
+function finishedOf(closed: readonly Bead[], now: Date): StateView['finished'] {
+  const newest = closed.toSorted((a, b) => b.updatedAt.getTime() - a.updatedAt.getTime());
+  return newest
+    .slice(0, MOST_FINISHED)
+    .map(({ id, title, updatedAt }) => ({ id, title, ageSeconds: ageSeconds(updatedAt, now) }));
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 import { TRANSITION_NAMES } from '../../shared/beads/rows/claim-marker.ts';
-import { count } from '../../shared/views/fields.ts';
+import { count, seconds } from '../../shared/views/fields.ts';
 import { listedBead } from '../../shared/views/list.ts';
 import { statusView } from '../../shared/views/status.ts';
 import { storyView } from '../../shared/views/story.ts';
@@ -11,6 +11,9 @@ import { whyView } from '../../shared/views/why.ts';
 export const stateView = z.object({
   status: statusView,
   beads: z.array(listedBead),
+  finished: z
+    .array(z.object({ id: z.string(), title: z.string(), ageSeconds: seconds }))
+    .describe('Beads of the agent that were closed in the last 24 hours, the newest first.'),
   transitions: z
     .record(z.enum(TRANSITION_NAMES), count)
     .describe('How often each is in the history of beads.'),
