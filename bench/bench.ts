@@ -4,6 +4,7 @@ import { describeMachine } from './kernel.ts';
 import { measureDispatch } from './measures/dispatch.ts';
 import { measureIdle } from './measures/idle.ts';
 import { measureLoad } from './measures/load.ts';
+import { measureOperator } from './measures/operator.ts';
 import { measureScale } from './measures/scale.ts';
 import { measureSize } from './measures/size.ts';
 import { measureStart } from './measures/start.ts';
@@ -22,6 +23,7 @@ const MEASURES: Readonly<Record<string, (world: BenchWorld) => Promise<Row[]> | 
   dispatch: measureDispatch,
   scale: measureScale,
   load: measureLoad,
+  operator: measureOperator,
 };
 
 const chosen = process.argv.slice(2);

@@ -69,6 +69,39 @@ export function printTable(rows: readonly (readonly string[])[]): void {
   }
 }
 
+/** As wide as the terminal, and as an old one where there is none. */
+const WIDTH = process.stdout.columns ?? 80;
+/** Less than this a text is not read, but deciphered. */
+const NARROWEST = 20;
+
+/** A table whose last column is folded, so that a line fits. */
+export function printStory(rows: readonly (readonly string[])[]): void {
+  const before = (rows[0] ?? [])
+    .slice(0, -1)
+    .map((_, column) => GAP + Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const left = before.reduce((sum, width) => sum + width, 0);
+  printTable(
+    rows.flatMap((row) => {
+      const [first = '', ...more] = fold(row.at(-1) ?? '', Math.max(NARROWEST, WIDTH - left));
+      return [[...row.slice(0, -1), first], ...more.map((text) => before.map(() => '').concat(text))];
+    }),
+  );
+}
+
+/** Breaks a text at blanks, and a word that is longer than a line where it must. */
+function fold(text: string, width: number): string[] {
+  const words = text
+    .split(' ')
+    .flatMap((word) => word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? ['']);
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
 /** Whoever reads only the first lines, as `head` does, closes the output; that is no failure. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

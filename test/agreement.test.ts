@@ -120,7 +120,7 @@ async function expectAgreement(scene: Scene, wanted: State): Promise<void> {
   const told = await scene.database.inspect(envelope, async (beads, inspector) => {
     const snapshot = await beads.readSnapshot();
     const overview = await inspector.overview();
-    const about = { sentinel: 'agent', paused: false, surroundings };
+    const about = { sentinel: 'agent', paused: false, surroundings, changes: [] };
     const whys = new Map<string, WhyView>();
     for (const index of wanted.beads.keys()) {
       const id = idOf(index);

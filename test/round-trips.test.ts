@@ -91,3 +91,26 @@ describe('a dispatched bead', () => {
     },
   );
 });
+
+describe('what an operator asks', () => {
+  it('status takes one round trip more than the snapshot of a tick', async () => {
+    scene = await Scene.open();
+    proxy = await DatabaseProxy.start(scene.settings.port);
+    const database = new BeadsDatabase({ ...scene.settings, port: proxy.port }, 'agent');
+    await scene.tracker.create('code-a', { assignee: 'agent' });
+    const trips = async (asksAll: boolean) => {
+      const before = proxy.statements.length;
+      await database.inspect(
+        () => '',
+        async (beads, inspector) => {
+          await beads.readSnapshot();
+          if (asksAll) await inspector.overview();
+        },
+      );
+      return proxy.statements.length - before;
+    };
+    await trips(true);
+    expect(await trips(true)).toBe((await trips(false)) + 1);
+    database.close();
+  });
+});

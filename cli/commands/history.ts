@@ -12,7 +12,7 @@ import {
   localTime,
   print,
   printData,
-  printTable,
+  printStory,
   withOutput,
   type OutputOptions,
 } from '../output.ts';
@@ -40,7 +40,7 @@ export function addHistory(program: Command): void {
           actor,
           what,
         ]);
-        printTable(options.headers ? [['TIME', 'GAP', 'ACTOR', 'WHAT'], ...rows] : rows);
+        printStory(options.headers ? [['TIME', 'GAP', 'ACTOR', 'WHAT'], ...rows] : rows);
         const closed =
           view.seconds === null
             ? 'not closed yet'
@@ -90,7 +90,7 @@ async function tail(inspector: Inspector, since: string, follow: boolean): Promi
 
 function printChanges(changes: readonly PastChange[]): void {
   if (changes.length > 0) {
-    printTable(
+    printStory(
       changes.map((each) => [localTime(each.at.toISOString()), each.beadId, whatIn(each)]),
     );
   }

@@ -6,7 +6,7 @@ import {
   inLocalTime,
   print,
   printData,
-  printTable,
+  printStory,
   withOutput,
   type OutputOptions,
 } from '../output.ts';
@@ -35,7 +35,7 @@ export function addNext(program: Command): void {
             ...view.skipped.map(({ id, message }) => [id, 'skip', inLocalTime(message)]),
           ];
           if (rows.length === 0) print('The next tick finds nothing to do.');
-          else printTable(options.headers ? [['NAME', 'ACTION', 'WHY'], ...rows] : rows);
+          else printStory(options.headers ? [['NAME', 'ACTION', 'WHY'], ...rows] : rows);
           for (const each of unasked) print(`Not asked: ${each}`);
         },
         { asks: true },

@@ -36,12 +36,13 @@ export async function readWhy(
 ): Promise<WhyView> {
   const snapshot = await beads.readSnapshot();
   const found = await inspector.find(id);
+  const changes = await inspector.history(id);
   const { AGENT_ASSIGNEE: sentinel, PAUSED: paused } = settings;
-  return whyOf(id, found, snapshot, policy, { sentinel, paused, surroundings });
+  return whyOf(id, found, snapshot, policy, { sentinel, paused, surroundings, changes });
 }
 
 function printWhy(view: WhyView, unasked: readonly string[]): void {
-  const { id, title, dispatchable, reasons, conditions, earliest, command } = view;
+  const { id, title, dispatchable, reasons, conditions, earliest, lastFailure, command } = view;
   const name = title === '' ? id : `${id} "${title}"`;
   print(
     `${name} ${dispatchable ? 'is dispatched by the next tick.' : 'will not be dispatched by the next tick.'}`,
@@ -57,6 +58,7 @@ function printWhy(view: WhyView, unasked: readonly string[]): void {
     print(`  ${bad('✗')} ${each.padEnd(width)}${inLocalTime(message ?? '')}`);
   if (missed.length === 0)
     for (const { message } of reasons) print(`  ${bad('✗')} ${inLocalTime(message)}`);
+  if (lastFailure !== null) print(`Last try: ${lastFailure}`);
   if (earliest !== null) print(`Earliest: ${localTimeWithGap(earliest, new Date())}`);
   if (command !== null) print(`What helps: ${command}`);
   if (conditions.length > 0) for (const each of unasked) print(`Not asked: ${each}`);

@@ -48,8 +48,11 @@ function gap(from: Date | undefined, to: Date): number {
 }
 
 /** What happened, in the words of the note where there is one. */
-export function whatIn({ type, status, assignee, note }: PastChange): string {
+export function whatIn(change: PastChange): string {
+  const { type, status, assignee, note } = change;
   if (type === 'created') return 'created';
+  // Its note has nothing but the time.
+  if (transitionIn(change) === 'claimed') return 'claimed';
   if (type === 'closed') return 'closed';
   const parts = [
     ...(assignee === undefined

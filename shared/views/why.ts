@@ -1,6 +1,8 @@
 import * as z from 'zod';
 
 import type { Bead, ParsedBead } from '../beads/rows/bead.ts';
+import type { MarkerName } from '../beads/rows/claim-marker.ts';
+import { transitionIn, type PastChange } from '../beads/rows/past-change.ts';
 import type { Snapshot } from '../beads/snapshot.ts';
 import { conditionsOf } from '../rules/eligibility.ts';
 import { nextTick, type Surroundings } from '../rules/next-tick.ts';
@@ -51,9 +53,24 @@ export const whyView = z.object({
   earliest: utc
     .nullable()
     .describe('The earliest time at which it can go; null when none is known.'),
+  lastFailure: z
+    .string()
+    .nullable()
+    .describe(
+      'The note of its last dispatch that failed; null when none has, or one went well since.',
+    ),
   command: z.string().nullable().describe('A command that helps; null when there is none.'),
 });
 export type WhyView = z.output<typeof whyView>;
+
+/** What is known of a bead beside the snapshot. */
+export interface About {
+  sentinel: string;
+  paused: boolean;
+  surroundings: Surroundings;
+  /** Its history, the oldest first. */
+  changes: readonly PastChange[];
+}
 
 /** @param found the bead as it is now, whoever it belongs to. */
 export function whyOf(
@@ -61,11 +78,7 @@ export function whyOf(
   found: ParsedBead | undefined,
   snapshot: Snapshot,
   policy: Policy,
-  {
-    sentinel,
-    paused,
-    surroundings,
-  }: { sentinel: string; paused: boolean; surroundings: Surroundings },
+  { sentinel, paused, surroundings, changes }: About,
 ): WhyView {
   const bead = found?.ok === true ? found.bead : undefined;
   const about = {
@@ -75,6 +88,7 @@ export function whyOf(
     assignee: bead?.assignee ?? '',
     conditions: [],
     earliest: null,
+    lastFailure: lastFailureIn(changes),
     command: null,
   };
   const other = otherReason(id, found, sentinel);
@@ -112,6 +126,17 @@ export function whyOf(
     earliest: latestEnd(missed.filter((each) => each !== PAUSED)),
     command: reasons[0] === undefined ? null : commandFor(id, reasons[0].code, bead, sentinel),
   };
+}
+
+const OUTCOMES: ReadonlySet<string | undefined> = new Set<MarkerName>([
+  'dispatched',
+  'failed',
+  'unconfirmed',
+]);
+
+function lastFailureIn(changes: readonly PastChange[]): string | null {
+  const last = changes.findLast((change) => OUTCOMES.has(transitionIn(change)));
+  return last === undefined || transitionIn(last) === 'dispatched' ? null : (last.note ?? null);
 }
 
 const PAUSED: WhyReason = { code: 'paused', message: 'dispatch is paused' };

@@ -132,7 +132,7 @@ async function detail() {
   at('detail').hidden = false;
   at('name').textContent = why.id + (why.title ? ' – ' + why.title : '');
   at('verdict').textContent = why.dispatchable ? 'The next tick dispatches it.' : why.status === 'open' ? 'The next tick does not dispatch it:' : '';
-  at('reasons').replaceChildren(...why.reasons.map(({ message }) => make('li', local(message))));
+  at('reasons').replaceChildren(...[...why.reasons.map(({ message }) => local(message)), ...(why.lastFailure ? [why.lastFailure] : [])].map((text) => make('li', text)));
   at('story').replaceChildren(...history.lines.map((line) => {
     const item = make('li');
     item.append(make('time', new Date(line.at).toLocaleString()), line.what + ' (' + line.actor + ')');

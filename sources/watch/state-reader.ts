@@ -79,10 +79,11 @@ export class StateReader {
     const { database, newToCloudEvent, policy, assignee: sentinel, paused } = this.#parts;
     return await database.inspect(newToCloudEvent(), async (beads, inspector) => {
       const snapshot = await beads.readSnapshot();
-      const about = { sentinel, paused, surroundings: NOT_ASKED };
+      const changes = await inspector.history(id);
+      const about = { sentinel, paused, surroundings: NOT_ASKED, changes };
       return {
         why: whyOf(id, await inspector.find(id), snapshot, policy, about),
-        history: storyOf(id, await inspector.history(id), sentinel),
+        history: storyOf(id, changes, sentinel),
       };
     });
   }
