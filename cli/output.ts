@@ -83,7 +83,10 @@ export function printStory(rows: readonly (readonly string[])[]): void {
   printTable(
     rows.flatMap((row) => {
       const [first = '', ...more] = fold(row.at(-1) ?? '', Math.max(NARROWEST, WIDTH - left));
-      return [[...row.slice(0, -1), first], ...more.map((text) => before.map(() => '').concat(text))];
+      return [
+        [...row.slice(0, -1), first],
+        ...more.map((text) => before.map(() => '').concat(text)),
+      ];
     }),
   );
 }

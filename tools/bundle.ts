@@ -41,6 +41,12 @@ const serve = (name: string) =>
     "process.env.FUNCTION_SIGNATURE_TYPE = 'http';",
   ].join(' ');
 
+/** For a Node that would otherwise stumble over something that it does not know. */
+const needsNode = (major: number) =>
+  `if (parseInt(process.versions.node) < ${major}) { console.error('Node ' + process.versions.node + ' is too old; this takes Node ${major} or newer'); process.exit(1); }`;
+/** As package.json says. */
+const OLDEST_NODE = 22;
+
 const COMMON = {
   bundle: true,
   platform: 'node',
@@ -79,7 +85,7 @@ async function plugin(name: string): Promise<string[]> {
     format: 'cjs',
     plugins: [trim],
     // What old packages inside do is no news for a person who pauses something.
-    banner: { js: '#!/usr/bin/env node\nprocess.noDeprecation = true;' },
+    banner: { js: `#!/usr/bin/env node\n${needsNode(OLDEST_NODE)}\nprocess.noDeprecation = true;` },
   });
   chmodSync(outfile, 0o755);
   return Object.keys(metafile.inputs);
@@ -100,7 +106,7 @@ async function bundle(name: string, contents: string, banner: string): Promise<s
     minifyWhitespace: true,
     minifySyntax: true,
     plugins: [trim],
-    banner: { js: banner },
+    banner: { js: `${needsNode(OLDEST_NODE)} ${banner}` },
   });
   return Object.keys(metafile.inputs);
 }

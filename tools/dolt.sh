@@ -27,6 +27,11 @@ if ! command -v go >/dev/null; then
   exit 1
 fi
 
+if ! command -v "${CC:-cc}" >/dev/null; then
+  echo "No C compiler (${CC:-cc}) to build dolt with: install one, such as gcc, or dolt >= $WANTED (docs.dolthub.com)." >&2
+  exit 1
+fi
+
 echo "dolt: building $WANTED with $(go version | cut -d' ' -f3), once; about 3 minutes on two cores and 165 MB"
 started=$SECONDS
 (cd tools && CGO_ENABLED=1 go build -tags gms_pure_go -o ../"$TARGET".new github.com/dolthub/dolt/go/cmd/dolt) &

@@ -129,3 +129,11 @@ export function publicError(error: unknown): { code: string; message: string } {
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Why a program cannot listen, and what to do. */
+export function portProblem(error: Error): string {
+  const isTaken = 'code' in error && error.code === 'EADDRINUSE' && 'port' in error;
+  return isTaken
+    ? `port ${String(error.port)} is in use; set PORT to another one`
+    : `cannot listen: ${error.message}`;
+}

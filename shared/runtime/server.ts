@@ -5,6 +5,7 @@ import { format } from 'node:util';
 
 import { http as register, type HttpFunction } from '@google-cloud/functions-framework';
 
+import { portProblem } from './errors.ts';
 import type { Logger } from './log.ts';
 import { oneLine } from './quote.ts';
 
@@ -33,6 +34,10 @@ export function serve(name: string, handler: HttpFunction, log: Logger): void {
     server.once('listening', () => {
       const address = server.address();
       log.info({ port: typeof address === 'object' ? address?.port : address }, 'listening');
+    });
+    server.once('error', (error) => {
+      log.fatal(portProblem(error));
+      process.exit(1);
     });
     return server;
   };

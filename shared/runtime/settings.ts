@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 
@@ -11,6 +11,7 @@ import { secretsOf, variables, type VariableName } from './variables.ts';
 /** What is read of bd's `metadata.json` (bd's internal/configfile); the rest of it is bd's own. */
 const filled = z.string().transform((value) => value || undefined);
 const metadataFile = z.object({
+  dolt_mode: filled.optional(),
   dolt_server_host: filled.optional(),
   dolt_server_port: z.int().min(0).max(65_535).optional(),
   dolt_server_user: filled.optional(),
@@ -69,8 +70,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   } = readVariables(variables, env);
   const file = BEADS_DIR === undefined ? {} : readMetadataFile(BEADS_DIR);
   const database = {
-    host:
-      host ?? file.dolt_server_host ?? missing('BEADS_DOLT_SERVER_HOST', "the Dolt server's host"),
+    host: host ?? file.dolt_server_host ?? missingHost(BEADS_DIR, file.dolt_mode),
     port: port ?? (file.dolt_server_port || BD_DEFAULT_PORT),
     user: user ?? file.dolt_server_user ?? BD_DEFAULT_USER,
     password,
@@ -124,7 +124,7 @@ export function settingsOrExit<T>(read: (env: NodeJS.ProcessEnv) => T): T {
 
 /**
  * Reads environment variables by a schema; empty values count as not set.
- * @throws {SettingsError} one line that names the variable, what it got and what it takes.
+ * @throws {SettingsError} a line for each bad one: the variable, what it got and what it takes.
  */
 export function readVariables<T extends z.ZodObject>(
   schema: T,
@@ -137,7 +137,7 @@ export function readVariables<T extends z.ZodObject>(
   if (parsed.success) return parsed.data;
   const secrets = secretsOf(schema);
   const lines = parsed.error.issues.map((issue) => explain(issue, env, secrets));
-  throw new SettingsError(lines.join('; '));
+  throw new SettingsError(lines.join('\n'));
 }
 
 /** The values that a log must hide. */
@@ -177,6 +177,12 @@ function readMetadataFile(folder: string): z.output<typeof metadataFile> {
   try {
     content = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
+    if (existsSync(join(folder, '.beads', 'metadata.json'))) {
+      throw new SettingsError(
+        `BEADS_DIR is ${JSON.stringify(folder)}; it takes the folder .beads in it: ${JSON.stringify(join(folder, '.beads'))}`,
+        { cause: error },
+      );
+    }
     throw new SettingsError(
       // The message of a JSON error would repeat what is in the file.
       `BEADS_DIR is ${JSON.stringify(folder)}; it takes a folder with bd's metadata.json, which ${
@@ -190,6 +196,16 @@ function readMetadataFile(folder: string): z.output<typeof metadataFile> {
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new SettingsError(
     `BEADS_DIR is ${JSON.stringify(folder)}; its metadata.json has ${problems.join(', ')}`,
+  );
+}
+
+/** bd keeps its database in its own folder unless it is told to use a server. */
+function missingHost(folder: string | undefined, mode: string | undefined): never {
+  if (folder === undefined || mode === 'server') {
+    return missing('BEADS_DOLT_SERVER_HOST', "the Dolt server's host");
+  }
+  throw new SettingsError(
+    `BEADS_DIR is ${JSON.stringify(folder)}, whose bd keeps the database inside of it, where nothing else can read it; make it a server's with \`bd init --server\`, or set BEADS_DOLT_SERVER_HOST`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
-import { describeError } from '../../shared/runtime/errors.ts';
+import { describeError, portProblem } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { METRICS_TYPE } from './metrics.ts';
 import { pageWith } from './page.ts';
@@ -43,6 +43,10 @@ export class StateServer {
 
   listen(): void {
     const { port, log } = this.#parts;
+    this.#server.once('error', (error) => {
+      log.fatal(portProblem(error));
+      process.exit(1);
+    });
     this.#server.listen(port, () => log.info({ port }, 'listening'));
   }
 

@@ -21,8 +21,9 @@ describe('a program is started with the same options everywhere', () => {
   it.each(['dispatch', 'reap', 'notify', 'audit-log', 'watch'])(
     'npm starts %s with the same options as the tests',
     (name) => {
-      expect(scripts[`start:${name}`]).toBe(
-        `NODE_COMPILE_CACHE=dist/.compile-cache NODE_OPTIONS=${options} exec node dist/${name}.cjs`,
+      expect(scripts[`start:${name}`]).toBe(`exec tools/start.sh ${name}`);
+      expect(read('tools/start.sh')).toContain(
+        `NODE_COMPILE_CACHE=dist/.compile-cache NODE_OPTIONS=${options} exec node "$program"`,
       );
     },
   );

@@ -29,6 +29,8 @@ const MESSAGE_CHARACTERS = 200;
 /** Error numbers of MySQL as Dolt 1.88 uses them (tried; 1105 is Dolt's "unknown error"). */
 const UNKNOWN_DATABASE = 1049;
 const ACCESS_DENIED: ReadonlySet<unknown> = new Set([1044, 1045, 1142, 1370]);
+/** Dolt has words of its own for a database or a procedure, with error number 1105. */
+const DENIED = /command denied|^Access denied/;
 const CONFLICT: ReadonlySet<unknown> = new Set([1213, 1205]);
 const DUPLICATE_KEY = 1062;
 const MISSING: ReadonlySet<unknown> = new Set([1054, 1146]);
@@ -64,9 +66,9 @@ export function translate(error: unknown, settings: DatabaseSettings): unknown {
   const cause = { cause: error };
   if (CONFLICT.has(errno) || sqlState === '40001') return new ConflictError(message, cause);
   if (errno === DUPLICATE_KEY) return new DuplicateKeyError(message, cause);
-  if (ACCESS_DENIED.has(errno) || message.includes('command denied')) {
+  if (ACCESS_DENIED.has(errno) || DENIED.test(message)) {
     return new DatabaseAccessDeniedError(
-      `${where} refused user ${settings.user}: ${message}. Check the user, BEADS_DOLT_PASSWORD and its grants.`,
+      `${where} refused user ${settings.user}: ${message}. Check the user, BEADS_DOLT_PASSWORD, and its rights (docs/grants.sql).`,
       cause,
     );
   }
