@@ -12,7 +12,7 @@ PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
 IMAGE ?= beads-auto-dispatch:latest
 SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
 
-.PHONY: help setup demo dev test proofs bench conformance lint typecheck build plugins image docs format clean
+.PHONY: help setup demo dev test proofs bench conformance lint typecheck build grants plugins image docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +48,10 @@ typecheck: $(NPM_READY) ## tsc, strict
 	@npm run --silent typecheck
 
 build: $(BUILT) ## bundle all programs and plugins into dist/
+
+grants: $(NPM_READY) ## make or update the SQL user of the functions, and try it: DB=name PASSWORD=new [HOST= PORT= ADMIN= FOR=watch]
+	@DB='$(DB)' PASSWORD='$(PASSWORD)' HOST='$(or $(HOST),127.0.0.1)' PORT='$(or $(PORT),3306)' ADMIN='$(or $(ADMIN),root)' \
+		ADMIN_PASSWORD='$(ADMIN_PASSWORD)' FOR='$(or $(FOR),functions)' npm run --silent grants
 
 plugins: $(BUILT) ## install the plugins of kn: kn beads, kn source ping suspend and resume
 	@mkdir -p $(PLUGINS_DIR)

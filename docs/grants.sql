@@ -1,6 +1,6 @@
 -- Makes the SQL user of the functions, or updates it: only the rights that they need on one database. Put in the
 -- name of the database and a password; with a name that is not there nothing is changed:
---   sed -e 's/{{database}}/code/g' -e "s/{{password}}/$PASSWORD/g" docs/grants.sql | mysql -h <host> -u root
+--   make grants DB=code PASSWORD=… HOST=…
 -- Demo and tests run the functions as this user. Dolt takes a grant for a table that is not there, so that the
 -- same file serves every schema of bd. What the user can do beyond its purpose, and how to close that:
 -- docs/security.md.

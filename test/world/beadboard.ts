@@ -41,12 +41,16 @@ export class BeadBoardStandIn {
     this.capacity = capacity;
   }
 
-  /** @param find looks a bead up in the database, as BeadBoard does on its own. */
+  /**
+   * @param find looks a bead up in the database, as BeadBoard does on its own.
+   * @param port any free one by default.
+   */
   static async start(
     find: (id: string) => Promise<BoardBead | undefined>,
     capacity: number,
+    port = 0,
   ): Promise<BeadBoardStandIn> {
-    const http = await HttpStandIn.start((exchange) => board.#answer(exchange));
+    const http = await HttpStandIn.start((exchange) => board.#answer(exchange), port);
     const board: BeadBoardStandIn = new BeadBoardStandIn(http, find, capacity);
     return board;
   }

@@ -24,7 +24,11 @@ export class HttpStandIn {
     this.url = url;
   }
 
-  static async start(answer: (exchange: Exchange) => Reply | Promise<Reply>): Promise<HttpStandIn> {
+  /** @param port any free one by default. */
+  static async start(
+    answer: (exchange: Exchange) => Reply | Promise<Reply>,
+    port = 0,
+  ): Promise<HttpStandIn> {
     const server = createServer((request, response) => {
       void (async () => {
         const { method = '', url = '', headers } = request;
@@ -44,7 +48,7 @@ export class HttpStandIn {
         response.writeHead(500).end(String(error));
       });
     });
-    server.listen(0, '127.0.0.1');
+    server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');

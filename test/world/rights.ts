@@ -1,12 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
+import { grantStatements, type GrantsFor } from '../../tools/grants-file.ts';
 import { connectTo } from './database.ts';
 
-const FILES = {
-  functions: { file: 'grants.sql', user: 'beads-dispatch' },
-  watch: { file: 'grants-watch.sql', user: 'beads-watch' },
-} as const;
 const PASSWORD = 'a password';
 
 /** Who a program is to the Dolt server. */
@@ -22,17 +16,10 @@ export interface DatabaseUser {
 export async function makeUser(
   port: number,
   database: string,
-  program: keyof typeof FILES = 'functions',
+  program: GrantsFor = 'functions',
 ): Promise<DatabaseUser> {
-  const { file, user: name } = FILES[program];
   const user = nameFor(database, program);
-  const statements = readFileSync(join(import.meta.dirname, '../../docs', file), 'utf8')
-    .replace(/^--.*$/gm, '')
-    .replaceAll(name, user)
-    .replaceAll('{{database}}', database)
-    .replaceAll('{{password}}', PASSWORD)
-    .split(';')
-    .filter((statement) => statement.trim() !== '');
+  const statements = grantStatements(program, { database, password: PASSWORD, user });
   const connection = await connectTo(port);
   try {
     for (const statement of statements) await connection.query(statement);
@@ -53,5 +40,5 @@ export async function dropUser(port: number, database: string): Promise<void> {
   }
 }
 
-const nameFor = (database: string, program: keyof typeof FILES) =>
+const nameFor = (database: string, program: GrantsFor) =>
   `${program === 'watch' ? 'w' : 'u'}_${database}`;
