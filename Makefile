@@ -12,17 +12,17 @@ PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
 IMAGE ?= beads-auto-dispatch:latest
 SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
 
-.PHONY: help setup demo dev test proofs bench conformance lint typecheck build grants plugins image docs format clean
+.PHONY: help setup demo dev test proofs bench conformance lint typecheck build grants plugins image recording docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: $(NPM_READY) $(DOLT) $(PYTHON) $(KUBERNETES) ## all that the tests need: npm packages, Dolt (3 minutes, once), kustomize, a Python SDK
+setup: $(DOLT) $(NPM_READY) $(PYTHON) $(KUBERNETES) ## all that the tests need: npm packages, Dolt (3 minutes, once), kustomize, a Python SDK
 
-demo: $(NPM_READY) $(DOLT) $(BUILT) ## see it work: beads go in, agents get them, events come out
+demo: $(DOLT) $(NPM_READY) $(BUILT) ## see it work: beads go in, agents get them, events come out
 	@npm run --silent demo
 
-dev: $(NPM_READY) $(DOLT) $(BUILT) ## the same world, kept up to play with by hand
+dev: $(DOLT) $(NPM_READY) $(BUILT) ## the same world, kept up to play with by hand
 	@npm run --silent dev
 
 test: setup lint typecheck docs-check $(BUILT) ## everything, against a real Dolt server
@@ -62,6 +62,9 @@ plugins: $(BUILT) ## install the plugins of kn: kn beads, kn source ping suspend
 image: ## build the container image, with podman or docker
 	@tools/image.sh $(IMAGE)
 
+recording: $(DOLT) $(NPM_READY) $(BUILT) ## record the demo as docs/demo.svg, or in FILE
+	@node_modules/.bin/node tools/record.ts $(FILE)
+
 docs: $(NPM_READY) ## write the generated parts of the docs
 	@npm run --silent docs
 
@@ -76,8 +79,7 @@ clean: ## remove what was built (not the Dolt binary)
 	rm -rf dist node_modules
 
 $(NPM_READY): package.json package-lock.json
-	@echo "npm packages: installing"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@tools/npm.sh
 	@touch $@
 
 $(DOLT): tools/go.mod tools/dolt.sh

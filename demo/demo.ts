@@ -22,32 +22,53 @@ const STALL_MINUTES = 45;
 /** The story takes about 15 s; without its end by now something is wrong. */
 const LIMIT_MS = 50_000;
 const REFRESH_MS = 250;
+/** As a shell reports what Ctrl-C has ended. */
+const INTERRUPTED = 130;
+
+const SAW = [
+  'code-a1, b2  claimed once, worked on, closed; b2 waited for a1',
+  'code-c3      its agent stalled, so the reaper blocked it and told a person',
+  'code-d4, e5  one refusal was tried again; one lost answer was not',
+  'code-f6, g7  left alone: no acceptance criteria, and somebody else’s',
+];
 
 const screen = new Screen();
 screen.print(styleText('bold', 'beads auto-dispatch: a demo'));
+screen.print('A bead is an issue of bd; a tick is one run of a function.');
 screen.print('Real: Dolt server, functions, notifier, audit log, all HTTP.');
 screen.print('Stand-ins: BeadBoard, its agents, the broker, a phone that gets messages.');
-screen.print(
-  'A minute of the schedules takes a second: dispatch ticks every 2 s, reap every 10 s.',
-);
+screen.print('A minute of the schedules takes a second: dispatch every 2 s, reap every 10 s.');
 screen.print();
+const ended = new AbortController();
+/** Ctrl-C ends it as its own end does: nothing stays behind. */
+let isInterrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // Whoever asks twice does not want to wait.
+    if (isInterrupted) process.exit(INTERRUPTED);
+    isInterrupted = true;
+    screen.settle();
+    screen.print('Ending everything; once more to leave it behind.');
+    ended.abort();
+  });
+}
 const world = await World.start({
   capacity: 2,
   settings: { RETRY_BASE_MS: '3000', DISPATCH_TIMEOUT_MS: '5000' },
   onProgress: (line) => {
-    screen.line('start', line);
+    if (!isInterrupted) screen.line('start', line);
   },
 });
-const ended = new AbortController();
-let problems: string[];
-let logged: number;
+let problems: string[] = [];
+let logged = 0;
 try {
-  problems = await play();
+  problems = isInterrupted ? [] : await play();
   logged = (await readFile(world.subscribers.file, 'utf8')).trimEnd().split('\n').length;
 } finally {
   ended.abort();
   await world.stop();
 }
+if (isInterrupted) process.exit(INTERRUPTED);
 summarize(problems, logged);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
@@ -60,7 +81,7 @@ async function play(): Promise<string[]> {
     screen.line('', messageLine(title));
   };
   await createBeads(world);
-  for (const { id, title, shows } of BEADS) screen.line(id, `${title}: ${styleText('dim', shows)}`);
+  for (const { id, shows } of BEADS) screen.line(id, styleText('dim', shows));
   screen.print();
 
   const schedules = [
@@ -75,7 +96,7 @@ async function play(): Promise<string[]> {
     await pause(REFRESH_MS);
     await refresh();
     open = await differences(world);
-  } while (open.length > 0 && performance.now() < deadline);
+  } while (open.length > 0 && performance.now() < deadline && !ended.signal.aborted);
   ended.abort();
   await Promise.all(schedules);
   await refresh();
@@ -142,17 +163,16 @@ function summarize(found: readonly string[], logged: number): void {
   const accepted = new Set(board.jobs.map(({ beadId }) => beadId)).size;
   screen.print();
   screen.print(
-    `${board.posts.length} POSTs to BeadBoard: ${board.jobs.length} jobs for ${accepted} beads, one refused, one answer lost.`,
+    `${board.posts.length} requests to BeadBoard, ${board.jobs.length} jobs for ${accepted} beads; ${sink.events.length} events, ${logged} in the audit log,`,
   );
-  screen.print(
-    `${sink.events.length} CloudEvents, each on record with its bead's change; ${logged} in the audit log (gone now), ${subscribers.ntfy.messages.length} messages to a person.`,
-  );
+  screen.print(`${subscribers.ntfy.messages.length} messages to a person.`);
   for (const line of found) screen.print(styleText('red', `not as expected: ${line}`));
   if (found.length > 0) {
     screen.print(world.dispatch.output);
     screen.print(world.reap.output);
     return;
   }
-  screen.print(styleText('green', 'Every bead ended as it should.'));
-  screen.print('Play with it by hand: make dev');
+  screen.print(styleText('green', 'Every bead ended as it should. What you saw:'));
+  for (const line of SAW) screen.print(`  ${line}`);
+  screen.print('Next: make dev (play with it), README.md (run it), docs/README.md (all pages)');
 }

@@ -7,6 +7,10 @@ export interface Column {
   width: number;
 }
 
+/** Of a terminal, or of one as people have had them for long. */
+const WIDTH = process.stdout.columns ?? 80;
+const GAP = '  ';
+
 /**
  * What the demo prints: lines that stay, and below them a table that is kept up to date. Where the
  * output is not a terminal the table is only printed when asked for.
@@ -32,10 +36,14 @@ export class Screen {
 
   /** Replaces the live table. */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
+    const widths = columns.map(({ width }) => width);
+    const taken = widths.slice(0, -1).reduce((sum, width) => sum + width + GAP.length, 0);
+    // The last one has what is left, so that no row is longer than the screen.
+    const last = Math.max(0, Math.min(widths.at(-1) ?? 0, WIDTH - taken));
     const row = (cells: readonly string[]) =>
-      columns
-        .map(({ width }, index) => fit(cells[index] ?? '', width))
-        .join('  ')
+      [...widths.slice(0, -1), last]
+        .map((width, index) => fit(cells[index] ?? '', width))
+        .join(GAP)
         .trimEnd();
     const head = styleText('bold', row(columns.map(({ title }) => title)));
     this.#table = ['', head, ...rows.map(row)].join('\n');

@@ -40,7 +40,7 @@ export const BEADS: readonly StoryBead[] = [
   {
     id: 'code-d4',
     title: 'List unused dashboards',
-    shows: 'BeadBoard refuses it once; it goes back, backs off and succeeds',
+    shows: 'BeadBoard refuses it once; it backs off, and then succeeds',
     fields: { assignee: 'agent', priority: 2 },
     endsAs: 'closed',
     endsWith: 'the acceptance criteria are met',
@@ -48,7 +48,7 @@ export const BEADS: readonly StoryBead[] = [
   {
     id: 'code-e5',
     title: 'Check certificate dates',
-    shows: 'the answer is lost; the claim is kept and nothing is posted twice',
+    shows: 'the answer is lost; the claim stays, and nobody asks twice',
     fields: { assignee: 'agent', priority: 3 },
     endsAs: 'in_progress',
     endsWith: 'dispatch outcome unknown: the connection was closed before there was an answer',

@@ -11,6 +11,9 @@ const COLOURS = {
   unconfirmed: 'magenta',
   blocked: 'red',
   released: 'yellow',
+  completed: 'green',
+  opened: 'red',
+  closed: 'green',
 } as const;
 
 /** What the notifier sends to a person. */
@@ -28,6 +31,8 @@ export function eventLine(event: SunkEvent): string {
 }
 
 function detailOf(data: Data): string {
+  const { outcome, by } = data;
+  if (typeof outcome === 'string') return typeof by === 'string' ? `${outcome} by ${by}` : outcome;
   const { jobId, reason, nextAttemptAt, ageMinutes, attempts, attempt, message } = data;
   if (typeof ageMinutes === 'number') return `no progress for ${ageMinutes} minutes`;
   if (typeof jobId === 'string') return `job ${jobId}`;

@@ -33,7 +33,12 @@ export class WorldProcess {
     ready: RegExp,
     options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
   ): Promise<WorldProcess> {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    // In a group of its own: Ctrl-C is for the program that started it, which ends it in its order.
+    const child = spawn(command, args, {
+      ...options,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     const started = new WorldProcess(child);
     await new Promise<void>((resolve, reject) => {
       const look = () => {
