@@ -71,7 +71,7 @@ export function notificationFor(fact: EventPayload): Message {
       const message = outcome === 'blocked' ? urgent : calm;
       return message(
         `${bead.id} ${OUTCOMES[outcome]}${who}`,
-        `${bead.title}\n${Math.round(seconds / 60)} minutes after its dispatch.`,
+        `${bead.title}\n${minutesIn(seconds)} after its dispatch.`,
       );
     }
     case 'breaker.opened.v1': {
@@ -82,8 +82,8 @@ export function notificationFor(fact: EventPayload): Message {
       );
     }
     case 'breaker.closed.v1': {
-      const minutes = Math.round(fact.data.seconds / 60);
-      return calm('Beads are dispatched again', `After ${minutes} minutes without.`);
+      const { seconds } = fact.data;
+      return calm('Beads are dispatched again', `${minutesIn(seconds)} after dispatches failed.`);
     }
     case 'reap.blocked.v1': {
       const { bead, ageMinutes, jobState } = fact.data;
@@ -107,6 +107,13 @@ export function notificationFor(fact: EventPayload): Message {
       return urgent(`${name} could not do its work: ${code}`, message);
     }
   }
+}
+
+/** Whole minutes, in words. */
+function minutesIn(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  if (minutes === 0) return 'Less than a minute';
+  return minutes === 1 ? 'One minute' : `${minutes} minutes`;
 }
 
 const calm = (title: string, text: string): Message => ({ title, text, urgent: false });

@@ -18,6 +18,8 @@ export class AgentStandIn {
   /** By bead id; a bead that is not here is finished. */
   readonly behaviour = new Map<string, Behaviour>();
 
+  /** The jobs of agents that do nothing after their first note, by bead. */
+  readonly #idle = new Map<string, string>();
   readonly #board: BeadBoardStandIn;
   readonly #tracker: Tracker;
   readonly #ended = new AbortController();
@@ -35,6 +37,29 @@ export class AgentStandIn {
     };
   }
 
+  /** Whether the agent on a bead does nothing any more, and its job still runs. */
+  isIdle(beadId: string): boolean {
+    return this.#idle.has(beadId);
+  }
+
+  /** An agent that had stalled closes its bead after all. */
+  async finish(beadId: string): Promise<void> {
+    await this.#finish(beadId, this.#stalledJob(beadId));
+  }
+
+  /** The job of an agent that had stalled ends without a word. */
+  die(beadId: string): void {
+    this.#board.finish(this.#stalledJob(beadId));
+    this.#idle.delete(beadId);
+  }
+
+  /** @throws when no agent has stalled on that bead. */
+  #stalledJob(beadId: string): string {
+    const jobId = this.#idle.get(beadId);
+    if (jobId === undefined) throw new Error(`no agent has stalled on ${beadId}`);
+    return jobId;
+  }
+
   /** All agents stop where they are. */
   async stop(): Promise<void> {
     this.#ended.abort();
@@ -44,10 +69,16 @@ export class AgentStandIn {
 
   async #work(beadId: string, jobId: string): Promise<void> {
     const { signal } = this.#ended;
+    if (this.behaviour.get(beadId) === 'stalls') this.#idle.set(beadId, jobId);
     await pause(READ_MS, undefined, { signal });
     await this.#write(() => this.#note(beadId, `claimed by agent ${jobId}`));
-    if (this.behaviour.get(beadId) === 'stalls') return;
+    if (this.#idle.has(beadId)) return;
     await pause(WORK_MS, undefined, { signal });
+    await this.#finish(beadId, jobId);
+  }
+
+  async #finish(beadId: string, jobId: string): Promise<void> {
+    this.#idle.delete(beadId);
     await this.#write(() => this.#note(beadId, 'the acceptance criteria are met'));
     await this.#write(() =>
       this.#tracker.closeBead(beadId, `completed by agent ${jobId}`, 'beads-task-runner'),

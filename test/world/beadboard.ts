@@ -59,6 +59,11 @@ export class BeadBoardStandIn {
     return this.#http.url;
   }
 
+  /** The beads whose jobs run. */
+  get working(): string[] {
+    return this.jobs.filter(({ jobId }) => this.#running.has(jobId)).map(({ beadId }) => beadId);
+  }
+
   get running(): number {
     return this.#running.size;
   }
@@ -66,6 +71,15 @@ export class BeadBoardStandIn {
   /** A job has ended, however. */
   finish(jobId: string): void {
     this.#running.delete(jobId);
+  }
+
+  /** Nobody is there, until it resumes. */
+  async pause(): Promise<void> {
+    await this.#http.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.#http.resume();
   }
 
   async stop(): Promise<void> {
@@ -97,7 +111,7 @@ export class BeadBoardStandIn {
     if (bead.acceptance_criteria.trim() === '') {
       return refuse(400, `Bead ${beadId} is missing acceptance criteria.`);
     }
-    if (this.#running.size >= this.capacity) return refuse(409, 'Agent is busy');
+    if (this.#running.size >= this.capacity) return busy();
     const jobId = randomBytes(6).toString('hex');
     this.#running.add(jobId);
     this.jobs.push({ beadId, jobId, traceparent });
@@ -105,6 +119,9 @@ export class BeadBoardStandIn {
     return { status: 200, json: { job_id: jobId } };
   }
 }
+
+/** What it says when no agent is free. */
+export const busy = () => refuse(409, 'Agent is busy');
 
 const refuse = (status: number, error: string): Reply => ({ status, json: { error } });
 

@@ -55,9 +55,22 @@ export class HttpStandIn {
     return new HttpStandIn(server, `http://127.0.0.1:${address.port}`);
   }
 
-  async stop(): Promise<void> {
+  /** Nobody is there: connections are refused. */
+  async pause(): Promise<void> {
+    if (!this.#server.listening) return;
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, 'close');
+  }
+
+  /** There again, on the same port. */
+  async resume(): Promise<void> {
+    if (this.#server.listening) return;
+    this.#server.listen(Number(new URL(this.url).port), '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  async stop(): Promise<void> {
+    await this.pause();
   }
 }

@@ -51,6 +51,15 @@ export class SinkStandIn {
       .map(({ type }) => type.replace('io.beads.', ''));
   }
 
+  /** Nobody is there, until it resumes. */
+  async pause(): Promise<void> {
+    await this.#http.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.#http.resume();
+  }
+
   async stop(): Promise<void> {
     await this.#http.stop();
   }

@@ -205,6 +205,20 @@ export class Tracker {
     });
   }
 
+  /** Moves everything into the past, as if so much time had gone by. */
+  async passTime(minutes: number): Promise<void> {
+    await this.#commit(`${minutes} minutes pass`, async () => {
+      await this.#connection.query(
+        'UPDATE issues SET updated_at = updated_at - INTERVAL ? MINUTE, defer_until = defer_until - INTERVAL ? MINUTE',
+        [minutes, minutes],
+      );
+      await this.#connection.query(
+        'UPDATE events SET created_at = created_at - INTERVAL ? MINUTE',
+        [minutes],
+      );
+    });
+  }
+
   async show(id: string): Promise<TrackedBead> {
     const bead = await this.find(id);
     if (bead === undefined) throw new Error(`there is no bead ${id || '(none was named)'}`);

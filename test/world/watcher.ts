@@ -1,9 +1,14 @@
 import { programCommand } from './function.ts';
 import { freePort, WorldProcess } from './process.ts';
 import { makeUser } from './rights.ts';
-import type { Scene } from './scene.ts';
 
-/** The watcher as a process, on the database of a scene, with a user that only reads. */
+/** Where a watcher works: a scene of a test, or the world of the demo. */
+export interface WatcherPlace {
+  settings: { port: number; database: string };
+  environment(): Readonly<Record<string, string>>;
+}
+
+/** The watcher as a process, with a user that only reads. */
 export class WatcherProcess {
   readonly url: string;
   readonly #process: WorldProcess;
@@ -15,17 +20,17 @@ export class WatcherProcess {
 
   /** @param settings replace those of the scene; without a sink it wakes nobody. */
   static async start(
-    scene: Scene,
+    place: WatcherPlace,
     settings: Record<string, string> = { K_SINK: '' },
   ): Promise<WatcherProcess> {
     const port = await freePort();
-    const { port: server, database } = scene.settings;
+    const { port: server, database } = place.settings;
     const { user, password } = await makeUser(server, database, 'watch');
     const { command, environment } = programCommand('watch');
     const [file = '', ...args] = command;
     const env = {
       ...environment,
-      ...scene.environment(),
+      ...place.environment(),
       BEADS_DOLT_SERVER_USER: user,
       BEADS_DOLT_PASSWORD: password ?? '',
       PORT: String(port),

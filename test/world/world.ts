@@ -39,6 +39,9 @@ export class World {
   readonly subscribers: Subscribers;
   readonly dispatch: FunctionProcess;
   readonly reap: FunctionProcess;
+  /** Where the database is. */
+  readonly settings: { port: number; database: string };
+  readonly #variables: Readonly<Record<string, string>>;
 
   private constructor(parts: {
     dolt: DoltServer;
@@ -51,6 +54,7 @@ export class World {
     subscribers: Subscribers;
     dispatch: FunctionProcess;
     reap: FunctionProcess;
+    variables: Readonly<Record<string, string>>;
   }) {
     this.dolt = parts.dolt;
     this.database = parts.database;
@@ -62,6 +66,13 @@ export class World {
     this.subscribers = parts.subscribers;
     this.dispatch = parts.dispatch;
     this.reap = parts.reap;
+    this.settings = { port: parts.dolt.port, database: parts.database };
+    this.#variables = parts.variables;
+  }
+
+  /** The environment of a program that works here. */
+  environment(): Readonly<Record<string, string>> {
+    return this.#variables;
   }
 
   static async start({ capacity, settings, onProgress }: WorldOptions): Promise<World> {
@@ -102,6 +113,7 @@ export class World {
         subscribers,
         dispatch,
         reap,
+        variables,
       });
     } catch (error) {
       await dolt.remove();
