@@ -14,10 +14,7 @@ import { send } from './webhook.ts';
  */
 const SAME_FAILURE_MS = 3_600_000;
 
-/**
- * An outbox that had no sink for months brings all of them at once; nobody wants to be told then.
- */
-const OLD_NEWS_MS = 24 * 3_600_000;
+const MS_PER_HOUR = 3_600_000;
 
 /** Makes a message of each event that is asked for, once. */
 export function notifier(settings: NotifySettings, log: Logger) {
@@ -28,7 +25,7 @@ export function notifier(settings: NotifySettings, log: Logger) {
     const name = settings.NOTIFY_EVENTS.find((each) => typeOf(each) === event.type);
     if (name === undefined) return;
     const ageMs = Date.now() - Date.parse(event.time ?? '');
-    if (ageMs > OLD_NEWS_MS) {
+    if (ageMs > settings.NOTIFY_MAX_AGE_HOURS * MS_PER_HOUR) {
       log.info({ id: event.id, type: event.type, time: event.time }, 'too old to tell anybody');
       return;
     }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 import { EVENT_NAMES, type EventName } from '../../shared/events/event-types.ts';
-import { logLevel, secret } from '../../shared/runtime/variables.ts';
+import { logLevel, secret, whole } from '../../shared/runtime/variables.ts';
 
 /** What a person wants to hear of: that work is done, and whatever needs them. */
 const DEFAULT_EVENTS: readonly EventName[] = [
@@ -38,6 +38,11 @@ export const notifyVariables = z.object({
       ),
     )
     .describe('The events that become messages, without `io.beads.`.'),
+  NOTIFY_MAX_AGE_HOURS: whole(1, 8_760)
+    .default(24)
+    .describe(
+      'Older events become no message: an outbox that had no sink for long brings all of them at once.',
+    ),
   LOG_LEVEL: logLevel,
 });
 

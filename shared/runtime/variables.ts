@@ -31,7 +31,8 @@ export const logLevel = z
 export const secret = <T extends z.ZodType>(schema: T, description: string): T =>
   schema.meta({ description, secret: true });
 
-function whole(min: number, max: number) {
+/** A whole number within bounds. */
+export function whole(min: number, max: number) {
   const error = `a whole number from ${min} to ${max}`;
   return z
     .string()
