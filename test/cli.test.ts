@@ -22,6 +22,9 @@ interface Ran {
 }
 const failure = z.object({ code: z.number(), stdout: z.string(), stderr: z.string() });
 
+const nextView = z.object({ dispatch: z.array(z.object({ id: z.string() })) });
+const dispatchOf = (view: unknown) => nextView.parse(view).dispatch.map(({ id }) => id);
+
 let scene: Scene;
 let folder: string;
 /** The program as a person runs it, far from any `.beads`. */
@@ -250,7 +253,9 @@ describe('kn beads', () => {
     expect((await beads('status')).out).toContain('kn beads retry ID --now');
     expect((await beads('retry', 'code-c', '--now')).code).toBe(0);
     expect(await json('status')).toMatchObject({ breaker: { state: 'half-open' } });
-    expect(await json('next')).toMatchObject({ dispatch: [{ id: 'code-c' }] });
+    // The others follow when it is accepted, as far as their back-off is over.
+    const [first] = dispatchOf(await json('next'));
+    expect(first).toBe('code-c');
     board.onPost = undefined;
     board.posts.length = 0;
     await scene.dispatch({ policy: { ...policy, maxDispatchesPerTick: 1 } });

@@ -45,6 +45,7 @@ export const EXAMPLES: readonly (EventPayload & { at: string })[] = [
       jobId: '3f2a9c0d1e4b',
       dispatchId: '019aa53e-7c00-7000-8000-000000000002',
       outcome: 'closed',
+      status: 'closed',
       by: 'agent',
       seconds: 1337,
     },

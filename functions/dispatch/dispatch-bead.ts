@@ -14,7 +14,7 @@ import type { RetryPolicy } from '../../shared/rules/policy.ts';
 import { describeError } from '../../shared/runtime/errors.ts';
 import type { BeadBoard } from '../../shared/targets/beadboard/beadboard.ts';
 import type { DispatchOutcome } from '../../shared/targets/target.ts';
-import type { TickContext } from '../../shared/tick/tick-function.ts';
+import type { TickContext } from '../../shared/tick/tick-context.ts';
 
 /**
  * What came of one bead. `claim-lost`: another writer was faster, which is normal. `withdrawn`: it

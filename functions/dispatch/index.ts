@@ -5,6 +5,7 @@ import { createLog } from '../../shared/runtime/log.ts';
 import { serve } from '../../shared/runtime/server.ts';
 import { readDispatchSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
 import { tickFunction } from '../../shared/tick/tick-function.ts';
+import { TickRunner } from '../../shared/tick/tick-runner.ts';
 import { policyOf } from '../../shared/rules/policy.ts';
 import { SkipReport } from './skip-report.ts';
 import { dispatchTick } from './tick.ts';
@@ -23,6 +24,8 @@ const parts = {
 
 serve(
   'dispatch',
-  tickFunction('dispatch', settings, database, log, (context) => dispatchTick(parts, context)),
+  tickFunction(
+    new TickRunner('dispatch', settings, database, log, (context) => dispatchTick(parts, context)),
+  ),
   log,
 );

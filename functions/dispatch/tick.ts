@@ -13,7 +13,7 @@ import { reasonOf } from '../../shared/rules/reasons.ts';
 import type { BeadBoard } from '../../shared/targets/beadboard/beadboard.ts';
 import { recoverOrphans } from '../../shared/tick/recover-orphans.ts';
 import { tellBreaker, tellEnds } from '../../shared/tick/tell-news.ts';
-import type { TickContext, TickResult } from '../../shared/tick/tick-function.ts';
+import type { TickContext, TickResult } from '../../shared/tick/tick-context.ts';
 import { dispatchBead } from './dispatch-bead.ts';
 import { DispatchPlan } from './dispatch-plan.ts';
 import { Progress, type DispatchCounts } from './progress.ts';

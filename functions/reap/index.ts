@@ -4,6 +4,7 @@ import { createLog } from '../../shared/runtime/log.ts';
 import { serve } from '../../shared/runtime/server.ts';
 import { readSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
 import { tickFunction } from '../../shared/tick/tick-function.ts';
+import { TickRunner } from '../../shared/tick/tick-runner.ts';
 import { reapTick } from './tick.ts';
 
 const settings = settingsOrExit(readSettings);
@@ -17,6 +18,8 @@ const parts = {
 
 serve(
   'reap',
-  tickFunction('reap', settings, database, log, (context) => reapTick(parts, context)),
+  tickFunction(
+    new TickRunner('reap', settings, database, log, (context) => reapTick(parts, context)),
+  ),
   log,
 );

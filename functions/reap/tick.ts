@@ -5,7 +5,7 @@ import { isSendDue } from '../../shared/beads/rows/outbox.ts';
 import { reap } from '../../shared/beads/write/transitions.ts';
 import { recoverOrphans } from '../../shared/tick/recover-orphans.ts';
 import { tellEnds } from '../../shared/tick/tell-news.ts';
-import type { TickContext, TickResult } from '../../shared/tick/tick-function.ts';
+import type { TickContext, TickResult } from '../../shared/tick/tick-context.ts';
 import { isWorthAsking, decideStall, type StallDecision } from '../../shared/rules/stall.ts';
 import { readJobStates } from '../../shared/agent-service/job-states.ts';
 

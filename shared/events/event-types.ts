@@ -82,6 +82,7 @@ export const EVENT_DATA = {
       outcome: z
         .enum(['closed', 'blocked', 'reopened', 'taken-over', 'deleted'])
         .describe('taken-over: assigned to somebody else while in progress.'),
+      status: z.string().nullable().describe('Of the bead now; null when it was deleted.'),
       by: z
         .string()
         .nullable()

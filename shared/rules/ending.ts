@@ -70,6 +70,7 @@ export function completionOf(
         jobId,
         dispatchId: token,
         outcome,
+        status: found?.ok === true ? found.bead.status : null,
         by: end?.actor ?? null,
         seconds: Math.round((endedAt.getTime() - at.getTime()) / 1000),
       },

@@ -4,7 +4,7 @@ import { DIED } from '../beads/rows/notes.ts';
 import type { Transition } from '../beads/write/change.ts';
 import { release, unconfirmed } from '../beads/write/transitions.ts';
 import { decideOrphan } from '../rules/orphan.ts';
-import type { TickContext } from './tick-function.ts';
+import type { TickContext } from './tick-context.ts';
 
 /**
  * Recovers what dispatchers left that died in the middle: gives back to open what was certainly

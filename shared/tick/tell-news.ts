@@ -3,7 +3,7 @@ import { breakerValue, type FollowUp } from '../beads/rows/follow-up.ts';
 import type { Snapshot } from '../beads/snapshot.ts';
 import { breakerNews } from '../rules/breaker.ts';
 import { completionOf, endedIn } from '../rules/ending.ts';
-import type { TickContext } from './tick-function.ts';
+import type { TickContext } from './tick-context.ts';
 
 /**
  * Tells what others did to dispatched beads: each end once, by whichever tick notices it first.

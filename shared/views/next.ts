@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Snapshot } from '../beads/snapshot.ts';
 import { nextTick, type Surroundings } from '../rules/next-tick.ts';
 import type { Policy } from '../rules/policy.ts';
-import { skip, SKIP_CODES } from '../rules/reasons.ts';
+import { skip, SKIP_CODES, type Skipped } from '../rules/reasons.ts';
 import { utc } from './fields.ts';
 
 /** The one target that there is. */
@@ -20,7 +20,7 @@ export const nextView = z.object({
       id: z.string(),
       code: z.enum(SKIP_CODES),
       message: z.string(),
-      until: utc.nullable(),
+      until: utc.optional().describe('When it ends, where that is known.'),
     }),
   ),
   notAsked: z.array(z.string()).describe('What could not be asked from here.'),
@@ -43,12 +43,11 @@ export function nextOf(
       attempt,
       target: TARGET,
     })),
-    skipped: [...noRoom, ...skipped].map(({ id, code, message, until }) => ({
-      id,
-      code,
-      message,
-      until: until?.toISOString() ?? null,
-    })),
+    skipped: [...noRoom, ...skipped].map(skippedOf),
     notAsked,
   };
+}
+
+function skippedOf({ id, code, message, until }: Skipped): NextView['skipped'][number] {
+  return { id, code, message, ...(until === undefined ? {} : { until: until.toISOString() }) };
 }

@@ -46,6 +46,7 @@ describe('the end of a dispatch', () => {
       jobId: 'job-1',
       dispatchId: 't1',
       outcome: 'closed',
+      status: 'closed',
       by: 'agent',
       seconds: 59,
     });
@@ -64,7 +65,12 @@ describe('the end of a dispatch', () => {
   });
 
   it('is told without a name where the history does not say, as of a bead that was deleted', () => {
-    expect(told(undefined)).toMatchObject({ outcome: 'deleted', by: null, seconds: 599 });
+    expect(told(undefined)).toMatchObject({
+      outcome: 'deleted',
+      status: null,
+      by: null,
+      seconds: 599,
+    });
     const unrelated = [
       change({}),
       change({ status: 'in_progress' }),

@@ -14,7 +14,7 @@ import { BeadBoard } from '../../shared/targets/beadboard/beadboard.ts';
 import { BeadsDatabase, type Beads } from '../../shared/beads/beads.ts';
 import type { DatabaseSettings } from '../../shared/runtime/settings.ts';
 import { traceOf } from '../../shared/runtime/trace.ts';
-import type { Counts, TickContext, TickResult } from '../../shared/tick/tick-function.ts';
+import type { Counts, TickContext, TickResult } from '../../shared/tick/tick-context.ts';
 import { BeadBoardStandIn } from './beadboard.ts';
 import { NEWEST, type Generation } from './bd-schema.ts';
 import { problemsOf } from './event-schema.ts';
