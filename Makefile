@@ -12,7 +12,7 @@ PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
 IMAGE ?= beads-auto-dispatch:latest
 SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
 
-.PHONY: help setup demo dev test proofs bench conformance lint typecheck build grants plugins image recording docs format clean
+.PHONY: help setup demo dev test proofs bench conformance lint typecheck build grants plugins package image recording docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,9 @@ plugins: $(BUILT) ## install the plugins of kn: kn beads, kn source ping suspend
 	@install -m 755 dist/plugins/kn-* dist/plugins/kubectl_complete-beads $(PLUGINS_DIR)/
 	@install -m 644 dist/plugins/package.json $(PLUGINS_DIR)/
 	@echo "installed in $(PLUGINS_DIR): $$(cd dist/plugins && echo kn-*)"
+
+package: $(BUILT) ## pack the command line as an npm package, dist/npm/*.tgz
+	@node_modules/.bin/node tools/package.ts
 
 image: ## build the container image, with podman or docker
 	@tools/image.sh $(IMAGE)

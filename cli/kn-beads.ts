@@ -9,6 +9,7 @@ import { addList } from './commands/list.ts';
 import { addNext } from './commands/next.ts';
 import { addOutbox } from './commands/outbox.ts';
 import { addRetry } from './commands/retry.ts';
+import { addServe } from './commands/serve.ts';
 import { addStatus } from './commands/status.ts';
 import { addSwitch } from './commands/switch.ts';
 import { addWait } from './commands/wait.ts';
@@ -46,6 +47,7 @@ addOutbox(program);
 addRetry(program);
 addWait(program);
 addSwitch(program);
+addServe(program);
 addCompletion(program);
 addHooks(program);
 

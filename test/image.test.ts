@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { programCommand, programFile } from './world/function.ts';
-import { buildOverlay, objectsIn, OVERLAYS } from './world/manifests.ts';
+import { buildKubernetes, buildOverlay, objectsIn, OVERLAYS } from './world/manifests.ts';
 import { freePort, WorldProcess } from './world/process.ts';
 import { Scene } from './world/scene.ts';
 
@@ -25,7 +25,9 @@ const USER = '65532';
 describe('the Containerfile', () => {
   it('the image has every program that a manifest starts, and runs as a user that Kubernetes can verify', async () => {
     const built = (await readdir(join(ROOT, 'dist'))).filter((name) => name.endsWith('.cjs'));
-    const manifests = OVERLAYS.map((overlay) => JSON.stringify(objectsIn(buildOverlay(overlay))));
+    const manifests = [...OVERLAYS.map(buildOverlay), buildKubernetes()].map((yaml) =>
+      JSON.stringify(objectsIn(yaml)),
+    );
     const started = [...manifests.join('\n').matchAll(/"args":\["([^"]+)"\]/g)];
     expect(new Set(built)).toEqual(new Set(started.map(([, program]) => program)));
     const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');

@@ -65,7 +65,7 @@ describe('the component monitoring', () => {
     expect(problemsIn(yaml)).toEqual([]);
     const selector = z
       .object({ selector: z.object({ matchLabels: z.record(z.string(), z.string()) }) })
-      .parse(named('ServiceMonitor', 'beads-watch')['spec']).selector.matchLabels;
+      .parse(named('ServiceMonitor', 'beads-metrics')['spec']).selector.matchLabels;
     expect(named('Service', 'beads-watch').metadata.labels).toMatchObject(selector);
   });
 

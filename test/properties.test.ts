@@ -90,7 +90,9 @@ class Tick implements Command {
     let left = this.diesAt;
     const die = () => {
       left -= 1;
-      return left === 0;
+      if (left === 0) totals.deaths += 1;
+      // Dead is dead: whatever catches the first one meets it again.
+      return left <= 0;
     };
     const database = new SteppedDatabase(scene.settings, 'agent');
     database.step = (beads) => steps(beads, scheduler, die);
@@ -102,7 +104,6 @@ class Tick implements Command {
     running.push(
       scene.dispatch({ database, beadboard, policy }).catch((error: unknown) => {
         if (!(error instanceof Death)) throw error;
-        totals.deaths += 1;
       }),
     );
   }

@@ -11,7 +11,8 @@ const ROOT = join(import.meta.dirname, '..');
 
 /** From top to bottom; folders of one line do not import each other. */
 const LAYERS: readonly (readonly string[])[] = [
-  ['functions/dispatch', 'functions/reap', 'sources', 'cli', 'examples'],
+  ['cli'],
+  ['functions/dispatch', 'functions/reap', 'sources', 'examples'],
   ['shared/tick'],
   ['shared/views'],
   ['shared/targets/beadboard', 'shared/rules'],

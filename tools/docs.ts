@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { format } from 'prettier';
 import * as z from 'zod';
 
+import { serveVariables } from '../cli/serve/schedules.ts';
 import { auditLogVariables } from '../examples/audit-log/settings.ts';
 import { notifyVariables } from '../examples/notify/settings.ts';
 import { EVENT_DATA, TYPE_PREFIX } from '../shared/events/event-types.ts';
@@ -38,6 +39,7 @@ const TABLES: Record<string, () => string> = {
       ['what', 'schema'],
       Object.entries(VIEWS).map(([name, { of }]) => [of, `[${name}](views/${name}.schema.json)`]),
     ),
+  serve: () => settingsTable(serveVariables),
   notify: () => settingsTable(notifyVariables),
   auditLog: () => settingsTable(auditLogVariables),
   transitions: () =>
@@ -94,6 +96,7 @@ for (const page of PAGES) {
 }
 const files = new Map([...eventFiles(), ...viewFiles()]);
 files.set('knative/base/3-settings.yaml', settingsManifest());
+files.set('kubernetes/base/settings.yaml', settingsManifest());
 for (const [file, content] of files) {
   const path = join(ROOT, file);
   const after = await format(content, { filepath: path, printWidth: 100, singleQuote: true });

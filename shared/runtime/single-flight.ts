@@ -13,6 +13,11 @@ export class SingleFlight<T> {
     return await this.#next;
   }
 
+  /** Waits until nothing runs; never throws. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running.catch(() => undefined);
+  }
+
   async #after(running: Promise<unknown>, work: () => Promise<T>): Promise<T> {
     await running.catch(() => undefined);
     this.#next = undefined;

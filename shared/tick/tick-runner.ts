@@ -48,6 +48,12 @@ export class TickRunner {
     await holdSignals(async () => this.#ticks.run(async () => this.#run(traceparent, trigger)));
   }
 
+  /** Waits until no tick runs, and then until nothing is under way to the sink. */
+  async end(): Promise<void> {
+    await this.#ticks.idle();
+    await this.#relay.finish();
+  }
+
   /** Waits until nothing is under way to the sink; a broker's answers may take long. */
   async finish(): Promise<void> {
     await holdSignals(async () => this.#relay.finish());

@@ -10,8 +10,11 @@ const LONGEST_DELAY_MS = 300_000;
 /** A broker answers when the function has answered; the longest tick takes this. */
 const SEND_TIMEOUT_MS = 300_000;
 
+/** Takes wake-ups, and answers when the tick has ended: a broker, or the functions themselves. */
+export type WakeUpSink = Pick<Sink, 'deliver'>;
+
 export interface WakerParts {
-  sink: Sink;
+  sink: WakeUpSink;
   newToCloudEvent: () => ToCloudEvent;
   log: Logger;
 }

@@ -3,13 +3,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { decideDispatch } from '../../shared/rules/eligibility.ts';
 import type { Policy } from '../../shared/rules/policy.ts';
 import type { ToCloudEvent } from '../../shared/events/to-cloud-event.ts';
-import type { Sink } from '../../shared/events/sink.ts';
 import type { Beads, BeadsDatabase } from '../../shared/beads/beads.ts';
 import { describeError } from '../../shared/runtime/errors.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
 import { ReconnectDelay } from './reconnect-delay.ts';
 import { nextSnapshotInMs, wakeDispatch, wakeReap } from '../../shared/rules/wake-plan.ts';
-import { Waker } from './waker.ts';
+import { Waker, type WakeUpSink } from './waker.ts';
 
 /**
  * Looks at the beads all the time and wakes the functions when there is something for them to do.
@@ -25,7 +24,7 @@ export const SLOWEST_POLL_MS = 1_000;
 export interface WatchParts {
   database: BeadsDatabase;
   /** `undefined` while paused, or before there is one: then nobody is woken. */
-  sink: Sink | undefined;
+  sink: WakeUpSink | undefined;
   /** Makes events, each under a trace of its own, which the tick continues with. */
   newToCloudEvent: () => ToCloudEvent;
   policy: Policy;

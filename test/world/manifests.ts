@@ -33,6 +33,11 @@ export function buildOverlay(name: string): string {
   ]).toString();
 }
 
+/** @returns kubernetes/base as YAML. */
+export function buildKubernetes(): string {
+  return execFileSync(tool('kustomize'), ['build', join(ROOT, 'kubernetes/base')]).toString();
+}
+
 /** An overlay as a user writes one, of folders of knative/. */
 export async function buildOwnOverlay(parts: {
   resources: readonly string[];
