@@ -61,6 +61,13 @@ export const DELIBERATE: readonly Deliberate[] = [
     decision: 5,
     why: 'the intent to post, until the outcome is on record, and an event until it is sent; out of history',
   })),
+  ...['key', 'value'].map((column) => ({
+    where: `local_metadata.${column}`,
+    ours: /^- /,
+    steps: ['reaped', 'reaped, with a lease'],
+    decision: 21,
+    why: 'the follow-up of the dispatch, which ends with the block; out of history',
+  })),
   {
     where: 'rows of bd_events_journal',
     ours: /^1$/,
