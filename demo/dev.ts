@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 
 import { errorMessage } from '../shared/runtime/errors.ts';
 import { World } from '../test/world/world.ts';
-import { WatcherProcess } from '../test/world/watcher.ts';
+import { startWatcher } from '../test/world/served.ts';
 import { Playground } from './playground/playground.ts';
 import { eventLine, messageLine } from './words.ts';
 
@@ -27,7 +27,7 @@ const world = await World.start({
   onProgress: (line) => print(`  ${line}`),
 });
 // It shows what there is, and wakes nobody.
-const watcher = await WatcherProcess.start(world, { K_SINK: '' });
+const watcher = await startWatcher(world, { K_SINK: '' });
 const playground = new Playground(world, print);
 world.sink.onEvent = (event) => {
   playground.print(`event  ${(event.subject ?? '').padEnd(8)} ${eventLine(event)}`);

@@ -11,7 +11,7 @@ import { readVariables } from '../shared/runtime/settings.ts';
 import { variables } from '../shared/runtime/variables.ts';
 import { buildKubernetes, buildOwnOverlay, objectsIn, problemsIn } from './world/manifests.ts';
 import { Scene } from './world/scene.ts';
-import { ServeProcess } from './world/serve.ts';
+import { startServe, type ServedProcess } from './world/served.ts';
 
 /** The ways without Knative: what can be tried of them here. */
 const ROOT = join(import.meta.dirname, '..');
@@ -115,7 +115,7 @@ describe('examples/systemd and examples/compose.yaml', () => {
 describe('the npm package', () => {
   it('installs from its tarball without another package, and its serve dispatches a bead', async () => {
     const scene = await Scene.open();
-    let serve: ServeProcess | undefined;
+    let serve: ServedProcess | undefined;
     try {
       const dist = join(ROOT, 'dist/npm');
       execFileSync(process.execPath, [join(ROOT, 'tools/package.ts')]);
@@ -130,7 +130,7 @@ describe('the npm package', () => {
         .object({ version: z.string() })
         .parse(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')));
       expect(execFileSync(program, ['--version']).toString().trim()).toBe(version);
-      serve = await ServeProcess.start(scene.environment(), [program, 'serve']);
+      serve = await startServe(scene.environment(), [program, 'serve']);
       const dispatched = new Promise<void>((resolve) => {
         scene.sink.onEvent = ({ type }) => {
           if (type.endsWith('dispatched.v1')) resolve();

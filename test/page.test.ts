@@ -4,7 +4,7 @@ import { launch, type Browser, type Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { Scene } from './world/scene.ts';
-import { WatcherProcess } from './world/watcher.ts';
+import { startWatcher, type ServedProcess } from './world/served.ts';
 
 /** The watcher's page in a real Chromium. */
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
@@ -17,7 +17,7 @@ const SCRIPT_TITLE = '<script>document.title="taken"</script><img src=x onerror=
 describe.skipIf(!hasChromium)('the page', () => {
   let browser: Browser;
   let scene: Scene;
-  let watcher: WatcherProcess;
+  let watcher: ServedProcess;
   let page: Page;
   /** What the browser complained about, and what the page loaded. */
   let complaints: string[];
@@ -31,7 +31,7 @@ describe.skipIf(!hasChromium)('the page', () => {
   beforeEach(async () => {
     scene = await Scene.open();
     scene.board.capacity = Number.POSITIVE_INFINITY;
-    watcher = await WatcherProcess.start(scene);
+    watcher = await startWatcher(scene);
     page = await browser.newPage();
     complaints = [];
     loaded = [];

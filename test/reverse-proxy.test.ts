@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { freePort, WorldProcess } from './world/process.ts';
 import { Scene } from './world/scene.ts';
-import { WatcherProcess } from './world/watcher.ts';
+import { startWatcher, type ServedProcess } from './world/served.ts';
 
 /** The watcher behind real reverse proxies, with the configuration of examples/reverse-proxy. */
 const EXAMPLES = join(import.meta.dirname, '../examples/reverse-proxy');
@@ -27,7 +27,7 @@ for (const { name, isThere } of PROXIES) {
 
 describe.each(PROXIES)('behind $name', ({ isThere, start }) => {
   let scene: Scene;
-  let watcher: WatcherProcess;
+  let watcher: ServedProcess;
   let counter: Server;
   /** Requests that got through the proxy. */
   let passed: string[];
@@ -37,7 +37,7 @@ describe.each(PROXIES)('behind $name', ({ isThere, start }) => {
   beforeEach(async (context) => {
     if (!isThere) context.skip();
     scene = await Scene.open();
-    watcher = await WatcherProcess.start(scene, { K_SINK: '', BASE_PATH: '/beads' });
+    watcher = await startWatcher(scene, { K_SINK: '', BASE_PATH: '/beads' });
     folder = await mkdtemp(join(tmpdir(), 'beads-proxy-'));
     passed = [];
     counter = createServer((incoming, outgoing) => {

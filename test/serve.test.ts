@@ -3,12 +3,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectAudited } from './world/audit.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
 import { Scene } from './world/scene.ts';
-import { ServeProcess } from './world/serve.ts';
+import { startServe, type ServedProcess } from './world/served.ts';
 
 /** One process for all, without Knative: the same guarantees. */
 describe('serve', () => {
   let scene: Scene;
-  let running: ServeProcess[];
+  let running: ServedProcess[];
   beforeEach(async () => {
     scene = await Scene.open();
     scene.board.capacity = Number.POSITIVE_INFINITY;
@@ -19,8 +19,8 @@ describe('serve', () => {
     await scene.close();
   });
 
-  async function start(settings: Record<string, string> = {}): Promise<ServeProcess> {
-    const started = await ServeProcess.start({ ...scene.environment(), ...settings });
+  async function start(settings: Record<string, string> = {}): Promise<ServedProcess> {
+    const started = await startServe({ ...scene.environment(), ...settings });
     running.push(started);
     return started;
   }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
 import { Scene } from './world/scene.ts';
-import { WatcherProcess } from './world/watcher.ts';
+import { startWatcher, type ServedProcess } from './world/served.ts';
 import { problemsInView } from './world/view-schema.ts';
 
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
@@ -12,7 +12,7 @@ if (!hasPromtool) console.log('watcher-server: the metrics are not linted, there
 
 describe('the watcher serves', () => {
   let scene: Scene;
-  let watcher: WatcherProcess | undefined;
+  let watcher: ServedProcess | undefined;
   let url: string;
   beforeEach(async () => {
     scene = await Scene.open();
@@ -23,7 +23,7 @@ describe('the watcher serves', () => {
   });
 
   async function start(settings: Record<string, string> = {}): Promise<void> {
-    watcher = await WatcherProcess.start(scene, settings);
+    watcher = await startWatcher(scene, settings);
     ({ url } = watcher);
   }
   const text = async (path: string) => await (await fetch(url + path)).text();

@@ -2,6 +2,7 @@
 # Makes .tools/bin/dolt: the dolt on PATH when it is new enough, else one built from tools/go.mod.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tools/patience.sh
 
 WANTED=1.88.1 # the version of tools/go.mod, on which the claim was measured
 TARGET=.tools/bin/dolt
@@ -35,13 +36,6 @@ fi
 echo "dolt: building $WANTED with $(go version | cut -d' ' -f3), once; about 3 minutes on two cores and 165 MB"
 started=$SECONDS
 (cd tools && CGO_ENABLED=1 go build -tags gms_pure_go -o ../"$TARGET".new github.com/dolthub/dolt/go/cmd/dolt) &
-build=$!
-trap 'kill "$build" 2>/dev/null || true' EXIT
-while kill -0 "$build" 2>/dev/null; do
-  for _ in $(seq 100); do sleep 0.1; kill -0 "$build" 2>/dev/null || break; done
-  kill -0 "$build" 2>/dev/null && echo "dolt: building for $((SECONDS - started)) s"
-done
-wait "$build"
-trap - EXIT
+wait_with_words $! "dolt: building"
 mv "$TARGET.new" "$TARGET"
 echo "dolt $(version_of "$TARGET"): built in $((SECONDS - started)) s"
