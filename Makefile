@@ -49,9 +49,11 @@ typecheck: $(NPM_READY) ## tsc, strict
 
 build: $(BUILT) ## bundle all programs and plugins into dist/
 
-grants: $(NPM_READY) ## make or update the SQL user of the functions, and try it: DB=name PASSWORD=new [HOST= PORT= ADMIN= FOR=watch]
-	@DB='$(DB)' PASSWORD='$(PASSWORD)' HOST='$(or $(HOST),127.0.0.1)' PORT='$(or $(PORT),3306)' ADMIN='$(or $(ADMIN),root)' \
-		ADMIN_PASSWORD='$(ADMIN_PASSWORD)' FOR='$(or $(FOR),functions)' npm run --silent grants
+grants: override export PASSWORD := $(value PASSWORD)
+grants: export HOST := $(or $(HOST),127.0.0.1)
+grants: export PORT := $(or $(PORT),3306)
+grants: $(NPM_READY) ## make or update the SQL user of the functions, and try it: DB=name PASSWORD=new [HOST= PORT= ADMIN= ADMIN_PASSWORD= FOR=watch]
+	@npm run --silent grants
 
 plugins: $(BUILT) ## install the plugins of kn: kn beads, kn source ping suspend and resume
 	@mkdir -p $(PLUGINS_DIR)

@@ -47,8 +47,9 @@ describe('make grants', () => {
     ).toEqual([]);
     expect(grants({ PASSWORD: '' }).said).toMatch(/^grants: usage: make grants DB=/);
     expect(grants({ PASSWORD: "o'clock" }).said).toBe(
-      'grants: PASSWORD must have no quote and no backslash',
+      'grants: PASSWORD takes letters, digits and _.~@%+=:,/-',
     );
+    expect(grants({ PASSWORD: 'a$b' }).code).toBe(1);
     expect(grants({ ADMIN: 'nobody' }).said).toMatch(
       /^grants: cannot log in as nobody on 127\.0\.0\.1:\d+: /,
     );

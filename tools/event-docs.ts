@@ -29,7 +29,14 @@ export function eventFiles(): Map<string, string> {
   files.set('docs/events/asyncapi.yaml', commented(stringify(asyncApi(), { lineWidth: 100 })));
   files.set(
     'knative/base/7-event-types.yaml',
-    commented(EVENT_NAMES.map((name) => stringify(eventTypeOf(name))).join('---\n')),
+    eventTypes(
+      EVENT_NAMES.filter((name) => !isWakeUp(name)),
+      'beads',
+    ),
+  );
+  files.set(
+    'knative/components/wake-up/4-event-types.yaml',
+    eventTypes(EVENT_NAMES.filter(isWakeUp), 'beads-wake-up'),
   );
   return files;
 }
@@ -94,10 +101,9 @@ const envelopeShape = z.looseObject({ data: z.unknown(), datacontenttype: z.stri
 function exampleOf(name: EventName): unknown {
   const example = exampleFact(name);
   const { data } = example;
-  const isWakeUp = name.endsWith('.due.v1');
   const envelope = toCloudEventFrom({
     project: '/beads/code',
-    function: isWakeUp ? 'watch' : 'dispatch',
+    function: isWakeUp(name) ? 'watch' : 'dispatch',
     traceparent: TRACEPARENT,
     extensions: {},
   });
@@ -151,7 +157,7 @@ function asyncApi(): object {
       ),
       watch: {
         ...operation('watch', 'The source asks the functions for ticks.'),
-        messages: EVENT_NAMES.filter((name) => name.endsWith('.due.v1')).map(ref),
+        messages: EVENT_NAMES.filter(isWakeUp).map(ref),
       },
     },
     components: {
@@ -197,8 +203,14 @@ function headers(): object {
   return { type: 'object', properties, required: Object.keys(properties) };
 }
 
+/** They go through a broker of their own, and are for the functions alone. */
+const isWakeUp = (name: EventName) => name.endsWith('.due.v1');
+
+const eventTypes = (names: readonly EventName[], broker: string) =>
+  commented(names.map((name) => stringify(eventTypeOf(name, broker))).join('---\n'));
+
 /** So that `kn eventtype list` shows what there is. */
-function eventTypeOf(name: EventName): object {
+function eventTypeOf(name: EventName, broker: string): object {
   return {
     apiVersion: 'eventing.knative.dev/v1beta2',
     kind: 'EventType',
@@ -207,7 +219,7 @@ function eventTypeOf(name: EventName): object {
       type: typeOf(name),
       schema: dataSchemaOf(name),
       description: EVENT_DATA[name].description ?? '',
-      reference: { apiVersion: 'eventing.knative.dev/v1', kind: 'Broker', name: 'beads' },
+      reference: { apiVersion: 'eventing.knative.dev/v1', kind: 'Broker', name: broker },
     },
   };
 }

@@ -25,7 +25,8 @@ async function run(): Promise<string> {
   }
   // They become part of statements that take no parameters.
   for (const [name, value] of Object.entries({ DB: database, PASSWORD: password })) {
-    if (/['"`\\]/.test(value)) throw new Error(`${name} must have no quote and no backslash`);
+    if (!/^[\w.~@%+=:,/-]+$/.test(value))
+      throw new Error(`${name} takes letters, digits and _.~@%+=:,/-`);
   }
   const { user } = GRANTS[program];
   const server = await connect(admin, adminPassword);
