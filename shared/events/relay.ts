@@ -49,8 +49,10 @@ export class Relay {
   #isWanted = false;
   /** Resolved when a delivery has ended or something was recorded. */
   #news = Promise.withResolvers<void>();
-  /** Resolved when a tick waits. */
+  /** Resolved when a tick begins to wait. */
   #hurry = Promise.withResolvers<void>();
+  /** How many wait: while one does, the relay waits for nobody. */
+  #waiting = 0;
   readonly #sentNow = new Set<string>();
 
   constructor({ sink, openOutbox, log }: RelayParts) {
@@ -108,6 +110,7 @@ export class Relay {
   }
 
   async #waitFor(timeoutMs: number): Promise<void> {
+    this.#waiting += 1;
     this.#hurry.resolve();
     const done = new AbortController();
     const patience = pause(timeoutMs, undefined, { signal: done.signal }).catch(() => undefined);
@@ -117,6 +120,7 @@ export class Relay {
       }
     };
     await Promise.race([isIdle(), patience]);
+    this.#waiting -= 1;
     done.abort();
   }
 
@@ -164,6 +168,7 @@ export class Relay {
   }
 
   async #gather(): Promise<void> {
+    if (this.#waiting > 0) return;
     await Promise.race([pause(GATHER_MS), this.#hurry.promise]);
     this.#hurry = Promise.withResolvers<void>();
   }
