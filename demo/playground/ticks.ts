@@ -105,6 +105,7 @@ async function tick(playground: Playground, program: FunctionProcess) {
   const before = program.log.length;
   const status = await program.tick();
   // A tick's last line, which may be on its way when the answer is there.
+  await playground.world.agent.begun();
   const isLast = ({ msg, level }: Line) => msg === 'tick' || level === 'error';
   while (!program.log.slice(before).some(isLast)) await pause(LOOK_AGAIN_MS);
   const log = program.log.slice(before);

@@ -9,6 +9,7 @@ export type Behaviour = 'finishes' | 'stalls';
 /** Time for the agent to read a bead, and to work on it; long enough to be seen. */
 const READ_MS = 300;
 const WORK_MS = 2_500;
+const LOOK_AGAIN_MS = 10;
 
 /**
  * A stand-in for the agents that the agent service runs, keeping to their rails: the first act is
@@ -20,6 +21,8 @@ export class AgentStandIn {
 
   /** The jobs of agents that do nothing after their first note, by bead. */
   readonly #idle = new Map<string, string>();
+  /** Jobs whose agents have not noted yet. */
+  readonly #reading = new Set<string>();
   readonly #board: BeadBoardStandIn;
   readonly #tracker: Tracker;
   readonly #ended = new AbortController();
@@ -31,10 +34,18 @@ export class AgentStandIn {
     this.#board = board;
     this.#tracker = tracker;
     board.onJob = (beadId, jobId) => {
-      void this.#work(beadId, jobId).catch((error: unknown) => {
-        if (!this.#ended.signal.aborted) console.error(`agent on ${beadId}:`, error);
-      });
+      this.#reading.add(jobId);
+      void this.#work(beadId, jobId)
+        .catch((error: unknown) => {
+          if (!this.#ended.signal.aborted) console.error(`agent on ${beadId}:`, error);
+        })
+        .finally(() => this.#reading.delete(jobId));
     };
+  }
+
+  /** Waits until every agent has written its first note. */
+  async begun(): Promise<void> {
+    while (this.#reading.size > 0) await pause(LOOK_AGAIN_MS);
   }
 
   /** Whether the agent on a bead does nothing any more, and its job still runs. */
@@ -72,6 +83,7 @@ export class AgentStandIn {
     if (this.behaviour.get(beadId) === 'stalls') this.#idle.set(beadId, jobId);
     await pause(READ_MS, undefined, { signal });
     await this.#write(() => this.#note(beadId, `claimed by agent ${jobId}`));
+    this.#reading.delete(jobId);
     if (this.#idle.has(beadId)) return;
     await pause(WORK_MS, undefined, { signal });
     await this.#finish(beadId, jobId);
