@@ -242,12 +242,13 @@ describe('kn beads', () => {
       ...DEFAULT_POLICY,
       retry: { maxAttempts: 9, backOff: { baseMs: 1, maxMs: 1 } },
     };
-    for (const id of ['code-a', 'code-b', 'code-c'])
-      await tracker.create(id, { assignee: 'agent' });
-    // Each tick ends after two misses; the breaker wants five of three beads.
-    for (let n = 0; n < 6; n += 1) {
+    const ids = ['code-a', 'code-b', 'code-c'];
+    for (const id of ids) await tracker.create(id, { assignee: 'agent' });
+    // Each tick ends after two misses; the breaker wants five of three beads, so that each goes first.
+    for (const first of [...ids, ...ids]) {
+      await tracker.age(first, 60);
       await scene.dispatch({ policy });
-      for (const id of ['code-a', 'code-b', 'code-c']) await tracker.ageHistory(id, 1);
+      for (const id of ids) await tracker.ageHistory(id, 1);
     }
     expect(await json('status')).toMatchObject({ breaker: { state: 'open' } });
     expect((await beads('status')).out).toContain('kn beads retry ID --now');

@@ -99,7 +99,9 @@ describe('the breaker', () => {
     const ids = ['code-a', 'code-b', 'code-c'];
     for (const id of ids) await tracker.create(id, { assignee: 'agent' });
     board.onPost = () => ({ status: 500, json: { error: 'not configured' } });
-    for (let n = 0; n < 6; n += 1) {
+    // A tick ends after two misses, and the breaker wants three beads: each goes first.
+    for (const first of [...ids, ...ids]) {
+      await tracker.age(first, 60);
       await scene.dispatch({ policy });
       for (const id of ids) await tracker.ageHistory(id, 1);
     }
