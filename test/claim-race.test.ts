@@ -6,6 +6,7 @@ import { Connection } from '../shared/beads/sql/connection.ts';
 import { runTransition } from '../shared/beads/write/run-transition.ts';
 import { claim } from '../shared/beads/write/transitions.ts';
 import { connectTo } from './world/database.ts';
+import { NO_EVENTS } from './world/no-events.ts';
 import { Scene } from './world/scene.ts';
 import { sharedDoltPort } from './world/shared-dolt.ts';
 
@@ -42,9 +43,7 @@ describe(`${DISPATCHERS} dispatchers that want one bead`, () => {
             return candidate.bead;
           });
           const outcomes = await Promise.all(
-            sessions.map((session) =>
-              runTransition(session, schema, JSON.stringify, claim(bead, 1)),
-            ),
+            sessions.map((session) => runTransition(session, schema, NO_EVENTS, claim(bead, 1))),
           );
           winners.push(outcomes.filter(({ done }) => done).length);
           expect((await scene.tracker.show(id)).notes.match(/claimed/g)).toHaveLength(1);

@@ -48,6 +48,7 @@ const plain = (text: string) =>
     .replaceAll(/\d\d:\d\d:\d\d/g, '00:00:00')
     .replaceAll(/\((?:in )?[\dhms]+(?: ago)?\)/g, '(…)')
     .replaceAll(/\b[0-9a-f]{12}\b/g, '0123456789ab')
+    .replaceAll(/\b[0-9a-f]{32}\b/g, '0123456789abcdef'.repeat(2))
     // Whether two changes fell into one second is chance.
     .replaceAll(/ \+\ds /g, '     ')
     .replaceAll(/(?<= )\+?\d+[sm](?= |$|\n)/gm, (age) => age.replaceAll(/\d/g, '0'));

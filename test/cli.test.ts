@@ -155,7 +155,10 @@ describe.each(GENERATIONS)('kn beads on schema %i', (generation) => {
     await tracker.closeBead('code-a', 'done');
 
     const story = z
-      .object({ attempts: z.number(), lines: z.array(z.object({ what: z.string() })) })
+      .object({
+        attempts: z.number(),
+        lines: z.array(z.object({ what: z.string(), traceId: z.string().nullable() })),
+      })
       .parse(await json('history', 'code-a'));
     expect(story.attempts).toBe(1);
     expect(story.lines.map(({ what }) => what)).toEqual([
@@ -164,6 +167,14 @@ describe.each(GENERATIONS)('kn beads on schema %i', (generation) => {
       expect.stringMatching(/^dispatched: job=/),
       'closed',
     ]);
+    const traces = story.lines.map(({ traceId }) => traceId);
+    expect(traces).toEqual([null, expect.stringMatching(/^[0-9a-f]{32}$/), traces[1], null]);
+    expect(scene.sink.events.map(({ traceparent }) => String(traceparent).split('-')[1])).toContain(
+      traces[1],
+    );
+    expect((await beads('tail')).out).toMatch(
+      /^[\d:]{8} {2}code-a {2}claimed\n[\d:]{8} {2}code-a {2}dispatched: job=\w+\n$/,
+    );
     expect(await json('today')).toMatchObject({ counts: { claimed: 1, dispatched: 1 } });
     const entries = z
       .array(
@@ -172,6 +183,7 @@ describe.each(GENERATIONS)('kn beads on schema %i', (generation) => {
       .parse(await json('outbox'));
     expect(entries).toMatchObject([{ subject: 'code-a', tries: 1, problem: 'HTTP 400' }]);
     expect((await beads('status')).code).toBe(2);
+    expect(await json('status')).toMatchObject({ outbox: { isAway: false, problem: 'HTTP 400' } });
     const key = entries[0]?.key ?? '';
     expect((await beads('outbox', 'drop', key, '--dry-run')).out).toContain('dry run');
     expect((await beads('outbox', 'drop', key, '--yes')).code).toBe(0);
@@ -233,6 +245,47 @@ describe('kn beads', () => {
       out: '',
       err: 'Error: bead code-none has no history here\n',
     });
+  });
+
+  it('says why the sink is away while it is, and no more when what waited was taken', async () => {
+    const { tracker, sink } = scene;
+    sink.onDelivery = () => ({ status: 503 });
+    await tracker.create('code-a', { assignee: 'agent' });
+    await scene.dispatch();
+    const waiting = { tries: 0, problem: 'HTTP 503', retryAt: null };
+    expect(await json('outbox')).toMatchObject([waiting, waiting]);
+    expect(await json('status')).toMatchObject({
+      outbox: { events: 2, parked: 0, isAway: true, problem: 'HTTP 503' },
+      problems: ['the sink is away: HTTP 503'],
+    });
+    const { code, out } = await beads('status');
+    expect([code, /Outbox: .*/.exec(out)?.[0]]).toEqual([
+      2,
+      expect.stringMatching(/2 events.*, the sink is away \(HTTP 503\)$/),
+    ]);
+
+    sink.onDelivery = undefined;
+    await scene.dispatch();
+    await tracker.create('code-b', { assignee: 'agent' });
+    scene.sink.onDelivery = ({ type }) => (type.includes('claimed') ? { status: 400 } : undefined);
+    await scene.dispatch();
+    expect(await json('status')).toMatchObject({ outbox: { isAway: false, problem: 'HTTP 400' } });
+  });
+
+  it('status says until when beads back off', async () => {
+    const { tracker, board } = scene;
+    board.onPost = () => ({ status: 400, json: { error: 'no' } });
+    await tracker.create('code-a', { assignee: 'agent' });
+    await tracker.create('code-b', { assignee: 'agent' });
+    expect(await json('status')).toMatchObject({ backOffUntil: null });
+    await scene.dispatch();
+    const { backOffUntil } = z
+      .object({ backOffUntil: z.object({ first: z.iso.datetime(), last: z.iso.datetime() }) })
+      .parse(await json('status'));
+    expect(Date.parse(backOffUntil.first)).toBeLessThan(Date.parse(backOffUntil.last));
+    expect((await beads('status')).out).toMatch(
+      /Back-off: {4}2, ending .* \(in .*\) to .* \(in .*\)/,
+    );
   });
 
   it('lets one bead past an open breaker when a person asks for it', async () => {

@@ -104,10 +104,16 @@ describe('kn beads --from-cluster', () => {
       skipped: [{ id: 'code-b', code: 'tick-full' }],
       notAsked: [expect.stringContaining('agent service')],
     });
-    expect((await beads('status')).stdout).toMatch(/Next tick: {3}dispatch at .*\(in \d+s\)/);
+    const { stdout: plain } = await beads('status');
+    expect(plain).not.toContain('Metrics:');
+    expect(plain).toMatch(/Next tick: {3}dispatch at .*\(in \d+s\)/);
+    api.apply('Trigger', 'beads-wake-dispatch', { spec: { broker: 'beads', filter: {} } });
+    expect((await beads('status')).stdout).toContain(
+      'Metrics:     kubectl port-forward -n beads svc/beads-watch 8080:80; /metrics\n',
+    );
     expect((await readdir(folder)).filter((name) => name.startsWith('kn-beads-'))).toEqual([]);
     const pids = (await readFile(join(folder, 'pids'), 'utf8')).trim().split('\n').map(Number);
-    expect(pids).toHaveLength(2);
+    expect(pids).toHaveLength(3);
     for (const pid of pids)
       expect(() => process.kill(pid, 0), 'kubectl has ended').toThrow('ESRCH');
   });

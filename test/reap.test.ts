@@ -194,7 +194,7 @@ describe.each(GENERATIONS)('a reap tick on schema %i', (generation) => {
       expect(assignee).toBe(person);
       // Blocked first and then reassigned is the person's own doing; never the other way round.
       const [last] = await scene.tracker.sql(
-        "SELECT message FROM dolt_log WHERE message LIKE '%code-a1' LIMIT 1",
+        "SELECT message FROM dolt_log WHERE message REGEXP 'code-a1($|\\n)' LIMIT 1",
       );
       if (status === 'blocked') expect(last?.['message'], notes).toBe('bd: update code-a1');
     }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
+import { NO_EVENTS } from './world/no-events.ts';
 import { BeadsDatabase } from '../shared/beads/beads.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
 import { Scene } from './world/scene.ts';
@@ -100,13 +101,10 @@ describe('what an operator asks', () => {
     await scene.tracker.create('code-a', { assignee: 'agent' });
     const trips = async (asksAll: boolean) => {
       const before = proxy.statements.length;
-      await database.inspect(
-        () => '',
-        async (beads, inspector) => {
-          await beads.readSnapshot();
-          if (asksAll) await inspector.overview();
-        },
-      );
+      await database.inspect(NO_EVENTS, async (beads, inspector) => {
+        await beads.readSnapshot();
+        if (asksAll) await inspector.overview();
+      });
       return proxy.statements.length - before;
     };
     await trips(true);

@@ -1,6 +1,7 @@
 import type { RowDataPacket } from 'mysql2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { NO_EVENTS } from './world/no-events.ts';
 import { STATE_SQL } from '../shared/beads/rows/statements.ts';
 import { BeadsDatabase } from '../shared/beads/beads.ts';
 import { DatabaseProxy } from './world/database-proxy.ts';
@@ -25,10 +26,7 @@ describe('a look in a warm process', () => {
   });
 
   const look = async () =>
-    await database.use(
-      () => '',
-      async (beads) => await beads.readSnapshot(),
-    );
+    await database.use(NO_EVENTS, async (beads) => await beads.readSnapshot());
   const queries = () => proxy.statements.filter((sql) => sql.includes('oldest_unsent')).length;
 
   it('a warm process reads the beads once, and again after any write of anybody', async () => {

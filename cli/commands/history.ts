@@ -31,14 +31,19 @@ export function addHistory(program: Command): void {
     .argument('<id>', 'the bead')
     .action(async (id: string, options: OutputOptions) => {
       await withDatabase(async ({ settings, inspector }) => {
-        const view = storyOf(id, await inspector.history(id), settings.AGENT_ASSIGNEE);
+        const changes = await inspector.history(id);
+        const traces = await inspector.traces(id);
+        const view = storyOf(id, changes, settings.AGENT_ASSIGNEE, traces);
         if (view.lines.length === 0) throw new Error(`bead ${id} has no history here`);
         if (printData(options, view)) return;
-        const rows = view.lines.map(({ at, gapSeconds, actor, what }) => [
+        const rows = view.lines.map(({ at, gapSeconds, actor, what, traceId }, index) => [
           localTime(at),
           gapSeconds === 0 ? '' : `+${age(gapSeconds)}`,
           actor,
-          what,
+          // One tick makes several lines in a row.
+          traceId === null || traceId === view.lines[index - 1]?.traceId
+            ? what
+            : `${what} (trace ${traceId})`,
         ]);
         printStory(options.headers ? [['TIME', 'GAP', 'ACTOR', 'WHAT'], ...rows] : rows);
         const closed =

@@ -37,6 +37,7 @@ export function addStatus(program: Command): void {
       } catch (error) {
         if (database instanceof SettingsError) throw error;
         // The database has answered; a cluster is not everybody's.
+        print('Metrics:     /metrics on the PORT of beads-dispatch serve, or of the watcher');
       }
     });
 }
@@ -68,7 +69,7 @@ async function printStatus(options: OutputOptions): Promise<StatusView> {
       'Eligible',
       `${counts.eligible}${counts.eligible === 0 ? '' : `, the oldest for ${age(view.oldestEligibleAgeSeconds)}`}`,
     ],
-    ['Back-off', String(counts.backOff)],
+    ['Back-off', backOffIn(view, now)],
     ['In progress', String(counts.inProgress)],
     ['Skipped', `${counts.skipped}${reasonsIn(view)}`],
     ['Blocked', String(counts.blocked)],
@@ -87,9 +88,19 @@ async function printStatus(options: OutputOptions): Promise<StatusView> {
   return view;
 }
 
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 function reasonsIn({ skippedBy }: StatusView): string {
   const reasons = Object.entries(skippedBy).filter(([code]) => code !== 'back-off');
   return reasons.length === 0 ? '' : ` (${reasons.map(([code, n]) => `${n} ${code}`).join(', ')})`;
+}
+
+function backOffIn({ counts: { backOff }, backOffUntil }: StatusView, now: Date): string {
+  if (backOffUntil === null) return String(backOff);
+  const first = localTimeWithGap(backOffUntil.first, now);
+  return backOff === 1
+    ? `1, until ${first}`
+    : `${backOff}, ending ${first} to ${localTimeWithGap(backOffUntil.last, now)}`;
 }
 
 function todayIn({ today }: StatusView): string {
@@ -98,12 +109,14 @@ function todayIn({ today }: StatusView): string {
 }
 
 function outboxIn(
-  { events, parked, oldestAgeSeconds, retryAt, problem }: StatusView['outbox'],
+  { events, parked, oldestAgeSeconds, retryAt, isAway, problem }: StatusView['outbox'],
   now: Date,
 ): string {
   if (events === 0) return 'empty';
   const oldest = oldestAgeSeconds === 0 ? '' : `, the oldest for ${age(oldestAgeSeconds)}`;
   const retry = retryAt === null ? '' : `, next try ${localTimeWithGap(retryAt, now)}`;
   const said = problem === null ? '' : ` (${problem})`;
-  return `${events} events${oldest}${parked === 0 ? '' : bad(`, ${parked} parked${said}${retry}`)}`;
+  const away = isAway ? bad(`, the sink is away${said}`) : '';
+  const aside = parked === 0 ? '' : bad(`, ${parked} parked${isAway ? '' : said}${retry}`);
+  return `${counted(events, 'event')}${oldest}${away}${aside}`;
 }

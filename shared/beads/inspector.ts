@@ -6,6 +6,9 @@ import {
   outboxSinceOf,
   OUTBOX_COUNT_SQL,
   OUTBOX_ENTRIES_STATEMENT,
+  READ_AWAY_SQL,
+  sinkAwayOf,
+  type SinkAway,
   type OutboxEntry,
 } from './rows/outbox.ts';
 import {
@@ -24,6 +27,7 @@ import {
 import { statementsFor } from './rows/statements.ts';
 import type { SchemaCache } from './schema/schema-cache.ts';
 import type { Connection, Row } from './sql/connection.ts';
+import { tracesIn, tracesStatement } from './write/commit-message.ts';
 
 /** How far history has been read: the time of the last row, as the server has it, and its id. */
 export interface HistoryCursor {
@@ -45,6 +49,8 @@ export interface Overview {
   outboxSince: Date | undefined;
   /** What the sink last said of an event that is parked. */
   problem: string | undefined;
+  /** When the sink last took nothing at all; it may be back. */
+  sinkAway: SinkAway | undefined;
   /** Transitions of the last 24 hours. */
   today: Partial<TransitionCounts>;
 }
@@ -73,6 +79,11 @@ export class Inspector {
   /** The history of one bead, the oldest first. */
   async history(id: string): Promise<PastChange[]> {
     return changesOf(await this.#connection.query(...historyStatement(id)));
+  }
+
+  /** Of the transitions in a bead's history: the traces of their ticks, by the id of the change. */
+  async traces(id: string): Promise<ReadonlyMap<string, string>> {
+    return tracesIn(await this.#connection.query(...tracesStatement(id)));
   }
 
   /** What these functions did in the last seconds, the oldest first. */
@@ -107,6 +118,7 @@ export class Inspector {
       outboxEvents: Number(outbox['count']),
       outboxSince: outboxSinceOf(outbox),
       problem: outboxProblemOf(outbox),
+      sinkAway: sinkAwayOf(outbox['away']),
       today: countsIn(today),
     };
   }
@@ -129,7 +141,11 @@ export class Inspector {
 
   /** What waits for the sink, the oldest first. */
   async outbox(): Promise<OutboxEntry[]> {
-    return (await this.#connection.query(...OUTBOX_ENTRIES_STATEMENT)).map(outboxEntryOf);
+    const [entries = [], [away = {}] = []] = await this.#connection.batch([
+      OUTBOX_ENTRIES_STATEMENT,
+      [READ_AWAY_SQL],
+    ]);
+    return entries.map((row) => outboxEntryOf(row, sinkAwayOf(away['value'])));
   }
 
   /** Removes an event that will never be sent. */

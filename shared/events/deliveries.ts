@@ -36,7 +36,9 @@ export class Deliveries {
   /** Keys of what the sink has taken, and events that it refused: to be removed, to be parked. */
   #taken: string[] = [];
   #refused: { event: UnsentEvent; problem: string }[] = [];
-  #isAway = false;
+  /** Why the sink takes nothing; `undefined` while it does. */
+  #away: string | undefined;
+  #isAwayNoted = false;
   #awayUntilMs = Number.NEGATIVE_INFINITY;
   #sentCount = 0;
 
@@ -54,7 +56,7 @@ export class Deliveries {
 
   /** The sink takes nothing, and nothing more is sent until {@link tryAgain}. */
   get isAway(): boolean {
-    return this.#isAway;
+    return this.#away !== undefined;
   }
 
   /** The sink was away a moment ago. */
@@ -63,12 +65,12 @@ export class Deliveries {
   }
 
   tryAgain(): void {
-    this.#isAway = false;
+    this.#away = undefined;
   }
 
   /** All is sent: says so when the sink had been away. */
   finish(): void {
-    if (this.#isAway || this.#awayUntilMs < 0) return;
+    if (this.isAway || this.#awayUntilMs < 0) return;
     this.#awayUntilMs = Number.NEGATIVE_INFINITY;
     this.#log.info({ sent: this.#sentCount }, 'the sink is back, and the outbox is empty');
   }
@@ -125,12 +127,15 @@ export class Deliveries {
         'the sink does not take an event; it is parked, and the others continue',
       );
     }
+    if (this.#away === undefined || this.#isAwayNoted) return;
+    this.#isAwayNoted = true;
+    await outbox.noteAway(this.#away);
   }
 
   async #sendAfterLast(subject: string, event: UnsentEvent): Promise<void> {
     while (this.count >= MAX_IN_FLIGHT) await Promise.race(this.#underWay.values());
     await this.#lastOf.get(subject);
-    if (this.#isAway) return;
+    if (this.isAway) return;
     const answeredOrLate = Promise.race([this.#deliver(event), pause(ORDER_MS)]);
     this.#lastOf.set(subject, answeredOrLate);
     await answeredOrLate;
@@ -151,9 +156,10 @@ export class Deliveries {
       this.#sentCount += 1;
     } else if (delivery.kind === 'refused') {
       this.#refused.push({ event, problem: delivery.problem });
-    } else if (!this.#isAway) {
-      this.#isAway = true;
+    } else if (!this.isAway) {
       const { problem } = delivery;
+      this.#away = problem;
+      this.#isAwayNoted = false;
       const isNews = this.#awayUntilMs < 0;
       this.#awayUntilMs = performance.now() + AWAY_MS;
       this.#sentCount = 0;

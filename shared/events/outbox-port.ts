@@ -31,6 +31,8 @@ export interface OutboxPort {
    * @returns how often the sink has not taken it, and when it is tried again.
    */
   park(unsent: UnsentEvent, problem: string): Promise<{ tries: number; retryAt: Date }>;
+  /** Keeps what is known of a sink that takes nothing, for people. */
+  noteAway(problem: string): Promise<void>;
   close(): void;
 }
 

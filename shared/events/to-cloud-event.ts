@@ -1,10 +1,15 @@
+import { traceIdOf } from '../runtime/trace.ts';
 import { dataSchemaOf, typeOf, type AuditEvent } from './event-types.ts';
 
 /**
  * Makes the CloudEvent of something that happened, as JSON: what the outbox keeps, once and for
  * all.
  */
-export type ToCloudEvent = (event: AuditEvent) => string;
+export interface ToCloudEvent {
+  (event: AuditEvent): string;
+  /** Of the tick that these events belong to. */
+  readonly traceId: string;
+}
 
 /** Where the events of one tick come from. */
 export interface Origin {
@@ -24,7 +29,7 @@ export interface Origin {
  */
 export function toCloudEventFrom(origin: Origin): ToCloudEvent {
   const { project, function: tick, traceparent, extensions } = origin;
-  return ({ id, name, subject, at, data }) => {
+  const toJson = ({ id, name, subject, at, data }: AuditEvent): string => {
     // A dispatch tick may recover what is the reaper's; the source names the one whose transition
     // it is.
     const owner = 'bead' in data ? name.split('.')[0] : tick;
@@ -43,4 +48,5 @@ export function toCloudEventFrom(origin: Origin): ToCloudEvent {
       data,
     });
   };
+  return Object.assign(toJson, { traceId: traceIdOf(traceparent) });
 }

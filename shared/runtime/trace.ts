@@ -13,3 +13,6 @@ export function traceOf(incoming: unknown): string {
   const traceId = match?.[1] ?? random.slice(0, 32);
   return `00-${traceId}-${random.slice(32)}-${match?.[2] ?? '01'}`;
 }
+
+/** @param traceparent as {@link traceOf} makes it. */
+export const traceIdOf = (traceparent: string): string => traceparent.split('-')[1] ?? '';

@@ -8,6 +8,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { Settings } from '../runtime/settings.ts';
 import { holdSignals, isStopping } from '../runtime/signals.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
+import { traceIdOf } from '../runtime/trace.ts';
 import { BeadFaults } from './bead-faults.ts';
 import type { Tick, TickContext } from './tick-context.ts';
 
@@ -80,7 +81,7 @@ export class TickRunner {
 
   #contextOf(traceparent: string): TickContext {
     // So that one search finds a tick's lines, its events and its call to BeadBoard.
-    const traced = this.#log.child({ traceId: traceparent.split('-')[1] });
+    const traced = this.#log.child({ traceId: traceIdOf(traceparent) });
     const { source: project, eventExtensions: extensions } = this.#settings;
     const toCloudEvent = toCloudEventFrom({
       project,

@@ -5,7 +5,7 @@ import { TRANSITION_NAMES } from '../beads/rows/claim-marker.ts';
 import type { Snapshot } from '../beads/snapshot.ts';
 import { nextTick, NOT_ASKED } from '../rules/next-tick.ts';
 import type { Policy } from '../rules/policy.ts';
-import { SKIP_CODES, type SkipCode } from '../rules/reasons.ts';
+import { SKIP_CODES, type SkipCode, type Skipped } from '../rules/reasons.ts';
 import { ageSeconds } from './age.ts';
 import { count, seconds, utc } from './fields.ts';
 
@@ -28,6 +28,10 @@ export const statusView = z.object({
     skipped: count,
     blocked: count,
   }),
+  backOffUntil: z
+    .object({ first: utc, last: utc })
+    .nullable()
+    .describe('When the first and the last back-off ends; null when no bead backs off.'),
   skippedBy: z
     .partialRecord(z.enum(SKIP_CODES), count)
     .describe('Beads that are not dispatched, by the code of the reason.'),
@@ -37,7 +41,11 @@ export const statusView = z.object({
     parked: count.describe('Events that the sink did not take.'),
     oldestAgeSeconds: seconds,
     retryAt: utc.nullable(),
-    problem: z.string().nullable().describe('What the sink last said of a parked event.'),
+    isAway: z.boolean().describe('Whether the sink takes nothing at all.'),
+    problem: z
+      .string()
+      .nullable()
+      .describe('Why the sink is away, or what it last said of a parked event.'),
   }),
   today: z
     .partialRecord(z.enum(TRANSITION_NAMES), count)
@@ -64,6 +72,7 @@ export function statusOf(input: StatusInput): StatusView {
   const eligible = [...dispatch, ...waiting];
   const skippedBy: Partial<Record<SkipCode, number>> = {};
   for (const { code } of skipped) skippedBy[code] = (skippedBy[code] ?? 0) + 1;
+  const away = awayProblem(outbox.unsentSince, overview.sinkAway);
   const backOff = skippedBy['back-off'] ?? 0;
   return {
     at: now.toISOString(),
@@ -84,6 +93,7 @@ export function statusOf(input: StatusInput): StatusView {
       skipped: skipped.length - backOff,
       blocked: overview.blocked.length,
     },
+    backOffUntil: backOffUntil(skipped),
     skippedBy,
     oldestEligibleAgeSeconds: Math.max(
       0,
@@ -95,11 +105,30 @@ export function statusOf(input: StatusInput): StatusView {
       oldestAgeSeconds:
         overview.outboxSince === undefined ? 0 : ageSeconds(overview.outboxSince, now),
       retryAt: outbox.retryAt?.toISOString() ?? null,
-      problem: overview.problem ?? null,
+      isAway: away !== undefined,
+      problem: away ?? overview.problem ?? null,
     },
     today: overview.today,
     nearMisses: overview.assignees.filter((each) => isNearMiss(each.assignee, assignee)),
   };
+}
+
+/** A sink that was away is back when what waited then was taken. */
+function awayProblem(
+  unsentSince: Date | undefined,
+  sinkAway: Overview['sinkAway'],
+): string | undefined {
+  if (unsentSince === undefined || sinkAway === undefined) return undefined;
+  return unsentSince <= sinkAway.at ? sinkAway.problem : undefined;
+}
+
+function backOffUntil(skipped: readonly Skipped[]): StatusView['backOffUntil'] {
+  const times = skipped
+    .flatMap(({ code, until }) => (code === 'back-off' && until !== undefined ? [until] : []))
+    .map((until) => until.toISOString())
+    .toSorted();
+  const [first, last = first] = [times[0], times.at(-1)];
+  return first === undefined || last === undefined ? null : { first, last };
 }
 
 /** Past this an event should have been sent: a tick of either function tries again within it. */
@@ -110,6 +139,7 @@ export function problemsOf({ breaker, outbox, nearMisses }: StatusView): string[
   return [
     ...(breaker.state === 'open' ? [`the breaker is open after ${breaker.failures} failures`] : []),
     ...(outbox.parked > 0 ? [`the sink does not take ${outbox.parked} events`] : []),
+    ...(outbox.isAway ? [`the sink is away: ${outbox.problem}`] : []),
     ...(outbox.oldestAgeSeconds > LATE_SECONDS ? ['events wait for the sink'] : []),
     ...nearMisses.map(({ assignee, example }) => `${example} belongs to "${assignee}"`),
   ];

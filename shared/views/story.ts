@@ -16,6 +16,10 @@ export const storyView = z.object({
       gapSeconds: seconds.describe('Since the line before.'),
       actor: z.string(),
       what: z.string(),
+      traceId: z
+        .string()
+        .nullable()
+        .describe("Of the tick, as in its log and in its event; null for what is not a tick's."),
     }),
   ),
 });
@@ -25,13 +29,20 @@ export type StoryView = z.output<typeof storyView>;
  * @param changes of one bead, the oldest first. Pure.
  * @param sentinel from its assignment to whom the time is counted; from its creation for a bead that
  *   was made for it.
+ * @param traces of ticks, by the id of the change.
  */
-export function storyOf(id: string, changes: readonly PastChange[], sentinel: string): StoryView {
+export function storyOf(
+  id: string,
+  changes: readonly PastChange[],
+  sentinel: string,
+  traces: ReadonlyMap<string, string>,
+): StoryView {
   const lines = changes.map((change, index) => ({
     at: change.at.toISOString(),
     gapSeconds: gap(changes[index - 1]?.at, change.at),
     actor: change.actor,
     what: whatIn(change),
+    traceId: traces.get(change.id) ?? null,
   }));
   const assigned = changes.find(({ assignee }) => assignee === sentinel) ?? changes[0];
   const closed = changes.findLast(({ type, status }) => type === 'closed' || status === 'closed');

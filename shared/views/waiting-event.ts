@@ -10,7 +10,7 @@ export const waitingEvent = z.object({
   type: z.string(),
   subject: z.string(),
   key: z.string().describe('For `kn beads outbox drop`.'),
-  tries: count.describe('How often the sink has not taken it.'),
+  tries: count.describe('How often the sink has refused it.'),
   problem: z.string().nullable().describe('What the sink last said; null before its first try.'),
   retryAt: utc.nullable(),
   ageSeconds: seconds,

@@ -83,7 +83,7 @@ export class StateReader {
       const about = { sentinel, paused, surroundings: NOT_ASKED, changes };
       return {
         why: whyOf(id, await inspector.find(id), snapshot, policy, about),
-        history: storyOf(id, changes, sentinel),
+        history: storyOf(id, changes, sentinel, await inspector.traces(id)),
       };
     });
   }

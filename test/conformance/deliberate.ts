@@ -37,9 +37,9 @@ export const DELIBERATE: readonly Deliberate[] = [
   },
   {
     where: 'commit message',
-    ours: /^(dispatch|reap): \w+( \w+)? <[a-z-]+>$/,
+    ours: /^(dispatch|reap): \w+( \w+)? <[a-z-]+>\n\nEvent-Id: <uuid v7>\nTrace-Id: <hash>$/,
     decision: 2,
-    why: 'says which transition it was',
+    why: 'says which transition it was, of which event and of which trace',
   },
   {
     where: 'commit author',

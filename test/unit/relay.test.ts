@@ -53,6 +53,10 @@ class MemoryOutbox {
     this.parked.push(key);
     return { tries: tries + 1, retryAt: NOW };
   };
+  readonly away: string[] = [];
+  noteAway = async (problem: string) => {
+    this.away.push(problem);
+  };
   close = () => {
     this.isClosed = true;
   };

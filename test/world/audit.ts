@@ -1,3 +1,4 @@
+import { NO_EVENTS } from './no-events.ts';
 import { expect } from 'vitest';
 import * as z from 'zod';
 
@@ -50,7 +51,7 @@ const release = z.object({ reason: z.string() });
 /** What `/metrics` counts is what was told of the beads that are there. */
 async function expectCounted({ database, sink }: Scene, ids: ReadonlySet<string>): Promise<void> {
   const counts = await database.inspect(
-    () => '',
+    NO_EVENTS,
     async (_, inspector) => await inspector.transitionCounts(),
   );
   const told: Record<string, number> = { ...NO_TRANSITIONS };

@@ -110,6 +110,28 @@ function recordedAt(key: string): Date {
   return second === undefined ? new Date(0) : new Date(second.getTime() + Number(millis));
 }
 
+/**
+ * That the sink takes nothing, and why, is kept in one row, `<time>\n<problem>`; it holds for what
+ * was recorded before that time and still waits, so that nobody has to remove it.
+ */
+const AWAY_KEY = 'beads-dispatch.sink-away';
+const AWAY_SQL = `
+  REPLACE INTO local_metadata (\`key\`, value) VALUES ('${AWAY_KEY}', CONCAT(UTC_TIMESTAMP(6), '\\n', ?))`;
+export const READ_AWAY_SQL = `SELECT value FROM local_metadata WHERE \`key\` = '${AWAY_KEY}'`;
+
+/** When the sink was last asked in vain, and what came of it. */
+export interface SinkAway {
+  at: Date;
+  problem: string;
+}
+
+/** @param value of the row of {@link READ_AWAY_SQL}. */
+export function sinkAwayOf(value: Row[string] | undefined): SinkAway | undefined {
+  const [time = '', problem = ''] = String(value ?? '').split('\n');
+  const at = fromSqlTime(time);
+  return at === undefined ? undefined : { at, problem };
+}
+
 /** More than anybody reads at once. */
 const MOST_ENTRIES = 1_000;
 const WAITS = `(${OURS}) OR (${IS_PARKED})`;
@@ -122,7 +144,8 @@ export const OUTBOX_ENTRIES_STATEMENT: Statement = [readSql(WAITS), [MOST_ENTRIE
 export const OUTBOX_COUNT_SQL = `
   SELECT COUNT(*) AS count,
          MIN(SUBSTRING_INDEX(SUBSTRING_INDEX(\`key\`, '.', -3), '.', 1)) AS oldest,
-         (SELECT value FROM local_metadata WHERE ${IS_PARKED} ORDER BY \`key\` DESC LIMIT 1) AS parked
+         (SELECT value FROM local_metadata WHERE ${IS_PARKED} ORDER BY \`key\` DESC LIMIT 1) AS parked,
+         (${READ_AWAY_SQL}) AS away
     FROM local_metadata WHERE ${WAITS}`;
 
 /** @param row of {@link OUTBOX_COUNT_SQL}. @returns when the oldest event was recorded. */
@@ -145,9 +168,14 @@ export interface OutboxEntry {
 }
 
 /** @param row of {@link OUTBOX_ENTRIES_STATEMENT}. */
-export function outboxEntryOf(row: Row): OutboxEntry {
+export function outboxEntryOf(row: Row, away: SinkAway | undefined): OutboxEntry {
   const { key, event, ageMs, tries } = unsentOf(row);
-  const problem = tries === 0 ? undefined : String(row['value']).split('\n').at(-1);
+  const problem =
+    tries > 0
+      ? String(row['value']).split('\n').at(-1)
+      : away !== undefined && recordedAt(key) <= away.at
+        ? away.problem
+        : undefined;
   const ageSeconds = Math.max(0, Math.floor(ageMs / 1000));
   return { key, event, ageSeconds, tries, problem, retryAt: timeOf(PARKED_KEY.exec(key)?.[1]) };
 }
@@ -206,6 +234,11 @@ export class Outbox implements OutboxPort {
     ]);
     await this.#connection.query('COMMIT');
     return { tries, retryAt };
+  }
+
+  async noteAway(problem: string): Promise<void> {
+    await this.#connection.query(AWAY_SQL, [oneLine(problem, PROBLEM_CHARACTERS)]);
+    await this.#connection.query('COMMIT');
   }
 
   /** Called with what the sink has taken; events that another relay removed are no mistake. */

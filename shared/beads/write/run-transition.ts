@@ -14,6 +14,7 @@ import type { Connection, Statement } from '../sql/connection.ts';
 import { ConflictError, DuplicateKeyError } from '../sql/sql-error.ts';
 import { fromSqlTime } from '../sql/time.ts';
 import type { Transition, TransitionResult } from './change.ts';
+import { commitMessage } from './commit-message.ts';
 import { journalUpdate } from './journal.ts';
 import { planStatements, type PlannedRow } from './plan-statements.ts';
 
@@ -120,7 +121,7 @@ class TransitionRun {
     schema: Schema,
     planned: PlannedRow,
   ): Promise<TransitionResult> {
-    const { actor, message } = this.#wanted;
+    const { actor, message, token } = this.#wanted;
     const { row, labels, bead, plan } = planned;
     const idOf = (index: number, count: number) => this.#idOf(index, count);
     const { writes, events } = planStatements(
@@ -143,7 +144,10 @@ class TransitionRun {
       writes.push(...journalUpdate(written, labels, schema.hasJournalActor ? actor : undefined));
     }
     await connection.batch([...writes, [statementsFor(schema).add]]);
-    await connection.query(COMMIT_SQL, [message, `${actor} <beads@local>`]);
+    await connection.query(COMMIT_SQL, [
+      commitMessage(message, token, this.#toCloudEvent.traceId),
+      `${actor} <beads@local>`,
+    ]);
     // Without this the connection stays in a transaction that DOLT_COMMIT has opened, and every
     // later read on it comes from that snapshot.
     await connection.query('COMMIT');
