@@ -10,7 +10,7 @@ BUILT := dist/.built
 # Where kn looks for plugins first.
 PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
 IMAGE ?= beads-auto-dispatch:latest
-SOURCES := $(shell find cli functions shared sources examples -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
+SOURCES := $(shell find cli functions shared sources examples openfaas -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
 
 .PHONY: help setup demo dev test proofs bench conformance lint typecheck build grants plugins package image recording docs format clean
 

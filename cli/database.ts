@@ -9,7 +9,7 @@ import { toCloudEventFrom } from '../shared/events/to-cloud-event.ts';
 import { NOT_ASKED, type Surroundings } from '../shared/rules/next-tick.ts';
 import { policyOf, type Policy } from '../shared/rules/policy.ts';
 import { createLog } from '../shared/runtime/log.ts';
-import { readSettings, type Settings } from '../shared/runtime/settings.ts';
+import { readSettings, type Settings } from '../shared/settings/settings.ts';
 import { traceOf } from '../shared/runtime/trace.ts';
 import { BeadBoard } from '../shared/targets/beadboard/beadboard.ts';
 

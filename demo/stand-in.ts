@@ -1,5 +1,5 @@
 import { findBeadsDir } from '../cli/database.ts';
-import { readSettings } from '../shared/runtime/settings.ts';
+import { readSettings } from '../shared/settings/settings.ts';
 import { AgentStandIn } from '../test/world/agent.ts';
 import { BeadBoardStandIn } from '../test/world/beadboard.ts';
 import { HOST } from '../test/world/database.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
 import { EVENT_NAMES, typeOf } from '../shared/events/event-types.ts';
-import { readSettings } from '../shared/runtime/settings.ts';
+import { readSettings } from '../shared/settings/settings.ts';
 import { OVERLAY_TICKS } from '../tools/idle-cost.ts';
 import { DELIVERY } from './world/broker.ts';
 import {

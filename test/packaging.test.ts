@@ -7,8 +7,8 @@ import { parse } from 'yaml';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 
-import { readVariables } from '../shared/runtime/settings.ts';
-import { variables } from '../shared/runtime/variables.ts';
+import { readVariables } from '../shared/settings/settings.ts';
+import { variables } from '../shared/settings/variables.ts';
 import { buildKubernetes, buildOwnOverlay, objectsIn, problemsIn } from './world/manifests.ts';
 import { Scene } from './world/scene.ts';
 import { startServe, type ServedProcess } from './world/served.ts';

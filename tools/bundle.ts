@@ -24,7 +24,11 @@ const FUNCTIONS = {
   'audit-log': './examples/audit-log/index.ts',
 };
 /** Programs that serve nothing. */
-const PROGRAMS = { watch: './sources/watch/index.ts', standalone: './cli/serve/standalone.ts' };
+const PROGRAMS = {
+  watch: './sources/watch/index.ts',
+  standalone: './cli/serve/standalone.ts',
+  program: './openfaas/program.ts',
+};
 
 /**
  * Plugins of kn are found by their names, which have no extension, so that Node takes them for

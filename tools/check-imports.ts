@@ -24,6 +24,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['shared/beads/schema'],
   ['shared/beads/sql'],
   ['shared/events'],
+  ['shared/settings'],
   ['shared/runtime'],
 ];
 const MOST_FILES = 12;

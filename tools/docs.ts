@@ -9,7 +9,7 @@ import { auditLogVariables } from '../examples/audit-log/settings.ts';
 import { notifyVariables } from '../examples/notify/settings.ts';
 import { EVENT_DATA, TYPE_PREFIX } from '../shared/events/event-types.ts';
 import { TRANSITIONS } from '../shared/beads/write/state-machine.ts';
-import { variables } from '../shared/runtime/variables.ts';
+import { variables } from '../shared/settings/variables.ts';
 import { eventFiles } from './event-docs.ts';
 import { costOf, OVERLAY_TICKS } from './idle-cost.ts';
 import { settingsManifest } from './settings-manifest.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readSettings } from '../../shared/runtime/settings.ts';
+import { readSettings } from '../../shared/settings/settings.ts';
 import type { Cluster } from './cluster.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import { METADATA, SECRETS, SETTINGS } from './parts.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import { readDispatchSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
+import { readDispatchSettings, settingsOrExit } from '../../shared/settings/settings.ts';
 import { findBeadsDir } from '../database.ts';
 import { readSchedules } from '../serve/schedules.ts';
 

@@ -1,7 +1,7 @@
 import { Cron } from 'croner';
 import * as z from 'zod';
 
-import { readVariables } from '../../shared/runtime/settings.ts';
+import { readVariables } from '../../shared/settings/settings.ts';
 
 const cron = z.string().refine(
   (pattern) => {

@@ -3,7 +3,7 @@ import { Cron } from 'croner';
 import { dispatcher } from '../../functions/dispatch/dispatcher.ts';
 import { reaper } from '../../functions/reap/reaper.ts';
 import { createLog, type Logger } from '../../shared/runtime/log.ts';
-import type { DispatchSettings } from '../../shared/runtime/settings.ts';
+import type { DispatchSettings } from '../../shared/settings/settings.ts';
 import { traceOf } from '../../shared/runtime/trace.ts';
 import type { TickRunner } from '../../shared/tick/tick-runner.ts';
 import { Watcher } from '../../sources/watch/watcher.ts';

@@ -1,4 +1,4 @@
-import { readDispatchSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
+import { readDispatchSettings, settingsOrExit } from '../../shared/settings/settings.ts';
 import { readSchedules } from './schedules.ts';
 import { serveAll } from './serve.ts';
 

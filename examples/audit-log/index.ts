@@ -5,7 +5,7 @@ import type { CloudEvent } from 'cloudevents';
 import { errorMessage } from '../../shared/runtime/errors.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { serve } from '../../shared/runtime/server.ts';
-import { readVariables, settingsOrExit } from '../../shared/runtime/settings.ts';
+import { readVariables, settingsOrExit } from '../../shared/settings/settings.ts';
 import { subscriber } from '../subscriber.ts';
 import { LogFile } from './log-file.ts';
 import { auditLogVariables } from './settings.ts';
@@ -13,7 +13,7 @@ import { auditLogVariables } from './settings.ts';
 const { AUDIT_LOG_FILE: path, LOG_LEVEL: level } = settingsOrExit((env) =>
   readVariables(auditLogVariables, env),
 );
-const log = createLog('audit-log', { level, secrets: [] });
+const log = createLog('audit-log', { level, secrets: {} });
 if (path !== undefined) exitUnlessWritable(path);
 const file = path === undefined ? undefined : LogFile.open(path);
 log.info({ path: path ?? 'stdout' }, 'audit-log starts');

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-import { logLevel } from '../../shared/runtime/variables.ts';
+import { logLevel } from '../../shared/settings/variables.ts';
 
 /** The settings of the audit log, from the environment. */
 export const auditLogVariables = z.object({

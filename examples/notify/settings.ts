@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 import { EVENT_NAMES, type EventName } from '../../shared/events/event-types.ts';
-import { logLevel, secret, whole } from '../../shared/runtime/variables.ts';
+import { logLevel, secret, whole } from '../../shared/settings/variables.ts';
 
 /** What a person wants to hear of: that work is done, and whatever needs them. */
 const DEFAULT_EVENTS: readonly EventName[] = [

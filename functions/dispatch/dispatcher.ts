@@ -2,7 +2,7 @@ import { AgentService } from '../../shared/agent-service/agent-service.ts';
 import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { policyOf } from '../../shared/rules/policy.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { DispatchSettings } from '../../shared/runtime/settings.ts';
+import type { DispatchSettings } from '../../shared/settings/settings.ts';
 import { BeadBoard } from '../../shared/targets/beadboard/beadboard.ts';
 import { TickRunner } from '../../shared/tick/tick-runner.ts';
 import { SkipReport } from './skip-report.ts';

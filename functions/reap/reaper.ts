@@ -1,7 +1,7 @@
 import { AgentService } from '../../shared/agent-service/agent-service.ts';
 import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { Settings } from '../../shared/runtime/settings.ts';
+import type { Settings } from '../../shared/settings/settings.ts';
 import { TickRunner } from '../../shared/tick/tick-runner.ts';
 import { reapTick } from './tick.ts';
 

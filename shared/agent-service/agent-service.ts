@@ -4,7 +4,7 @@ import { AgentServiceDeniedError, errorMessage } from '../runtime/errors.ts';
 import { call } from '../runtime/http.ts';
 import { parseJson } from '../runtime/json.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { Settings } from '../runtime/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 
 /** Both calls answer from memory; five seconds mean that the service is not well. */
 const TIMEOUT_MS = 5_000;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { ToCloudEvent } from '../events/to-cloud-event.ts';
 import { DatabaseUnreachableError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { DatabaseSettings } from '../runtime/settings.ts';
+import type { DatabaseSettings } from '../settings/settings.ts';
 import { parseBead, type ParsedBead } from './rows/bead.ts';
 import { SchemaCache } from './schema/schema-cache.ts';
 import { BREAKER, openedAtOf, type FollowUp } from './rows/follow-up.ts';

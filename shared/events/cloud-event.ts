@@ -45,6 +45,15 @@ export function readRequest(request: EventRequest): { event: CloudEvent<unknown>
   return { event, data: isStructured(headers) ? event.data : (parsed ?? text) };
 }
 
+/**
+ * Whether a request is a bare wish for a tick, as OpenFaaS's cron-connector sends it: nothing in
+ * the body, and not one attribute of a CloudEvent that could be wrong.
+ */
+export function isPlainPost({ body, headers }: EventRequest): boolean {
+  const isEmpty = body === undefined || (Buffer.isBuffer(body) && body.length === 0);
+  return isEmpty && !Object.keys(headers).some((name) => name.startsWith('ce-'));
+}
+
 /** An event's type, as it may be logged: whoever sends an event chooses it. */
 export const typeForLog = ({ type }: { type: string }) => oneLine(type, TYPE_CHARACTERS);
 const TYPE_CHARACTERS = 100;

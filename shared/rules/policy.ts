@@ -1,4 +1,4 @@
-import type { Settings } from '../runtime/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import type { BackOff } from './back-off.ts';
 
 /** What the settings say of dispatching. */

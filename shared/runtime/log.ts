@@ -1,7 +1,6 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 
 import { hideSecrets, knownSecrets } from './quote.ts';
-import { secretsOf, variables } from './variables.ts';
 
 export type { Logger };
 
@@ -10,7 +9,6 @@ export type { Logger };
  * longer or more private than a log should be.
  */
 const HIDDEN_FIELDS = [
-  ...secretsOf(variables),
   'password',
   'token',
   'authorization',
@@ -28,8 +26,11 @@ const DEPTHS = ['', '*.', '*.*.'];
 export interface LogSettings {
   /** pino's level. */
   level: string;
-  /** Values that are replaced wherever in a line they turn up, for example within a message. */
-  secrets: readonly string[];
+  /**
+   * Secrets by the names of their variables. The values are replaced wherever in a line they turn
+   * up, for example within a message; a field of such a name is not shown either.
+   */
+  secrets: Readonly<Record<string, string>>;
 }
 
 /**
@@ -42,7 +43,8 @@ export function createLog(
   { level, secrets }: LogSettings,
   destination?: DestinationStream,
 ): Logger {
-  hideSecrets(secrets);
+  hideSecrets(Object.values(secrets));
+  const hidden = [...Object.keys(secrets), ...HIDDEN_FIELDS];
   const escaped = knownSecrets().map((secret) => JSON.stringify(secret).slice(1, -1));
   const options = {
     level,
@@ -50,7 +52,7 @@ export function createLog(
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
-      paths: DEPTHS.flatMap((depth) => HIDDEN_FIELDS.map((field) => depth + field)),
+      paths: DEPTHS.flatMap((depth) => hidden.map((field) => depth + field)),
       censor: '[hidden]',
     },
     hooks: {

@@ -8,6 +8,7 @@ import { http as register, type HttpFunction } from '@google-cloud/functions-fra
 import { portProblem } from './errors.ts';
 import type { Logger } from './log.ts';
 import { oneLine } from './quote.ts';
+import { isStopping } from './signals.ts';
 
 /**
  * What stands before the functions-framework (5.0.5), which inflates and parses bodies of up to 1
@@ -87,6 +88,7 @@ export function headersOf(request: IncomingMessage): http.IncomingHttpHeaders {
 
 function bounded(listener: RequestListener): RequestListener {
   return (request, response) => {
+    if (answersProbe(request, response)) return;
     const { headers } = request;
     const encoding = headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') {
@@ -102,6 +104,18 @@ function bounded(listener: RequestListener): RequestListener {
     boundChunks(request, response);
     listener(request, response);
   };
+}
+
+/**
+ * Where OpenFaaS asks whether a function lives, and whether it takes requests: one that has been
+ * told to end does not.
+ */
+function answersProbe({ method, url }: IncomingMessage, response: ServerResponse): boolean {
+  if (method !== 'GET' || (url !== '/_/health' && url !== '/_/ready')) return false;
+  const isUp = url === '/_/health' || !isStopping();
+  response.writeHead(isUp ? 200 : 503, { 'content-type': 'text/plain' });
+  response.end(isUp ? 'ok' : 'stopping');
+  return true;
 }
 
 const TOO_LARGE = `a request has at most ${MAX_REQUEST_BYTES} bytes`;

@@ -5,7 +5,7 @@ import { tickFailed } from '../events/tick-failed.ts';
 import { toCloudEventFrom } from '../events/to-cloud-event.ts';
 import { errorForLog, TickIncompleteError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { Settings } from '../runtime/settings.ts';
+import type { Settings } from '../settings/settings.ts';
 import { holdSignals, isStopping } from '../runtime/signals.ts';
 import { SingleFlight } from '../runtime/single-flight.ts';
 import { traceIdOf } from '../runtime/trace.ts';

@@ -1,6 +1,6 @@
 import { Sink } from '../../shared/events/sink.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import { readSettings, settingsOrExit } from '../../shared/runtime/settings.ts';
+import { readSettings, settingsOrExit } from '../../shared/settings/settings.ts';
 import { Watcher } from './watcher.ts';
 
 const settings = settingsOrExit(readSettings);

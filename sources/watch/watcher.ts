@@ -2,7 +2,7 @@ import { BeadsDatabase } from '../../shared/beads/beads.ts';
 import { toCloudEventFrom } from '../../shared/events/to-cloud-event.ts';
 import { policyOf } from '../../shared/rules/policy.ts';
 import type { Logger } from '../../shared/runtime/log.ts';
-import type { Settings } from '../../shared/runtime/settings.ts';
+import type { Settings } from '../../shared/settings/settings.ts';
 import { traceOf } from '../../shared/runtime/trace.ts';
 import { StateServer } from './server.ts';
 import { StateReader } from './state-reader.ts';

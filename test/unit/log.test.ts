@@ -3,7 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
 import { oneLine } from '../../shared/runtime/quote.ts';
 
-function logged(entry: object, message = 'hello', secrets: string[] = []): string {
+/** Values that no line has. */
+const UNUSED = {
+  AGENT_SERVICE_TOKEN: 'not-in-any-line-1',
+  BEADS_DOLT_PASSWORD: 'not-in-any-line-2',
+};
+
+function logged(
+  entry: object,
+  message = 'hello',
+  secrets: Record<string, string> = UNUSED,
+): string {
   const written: string[] = [];
   const log = createLog('x', { level: 'info', secrets }, { write: (line) => written.push(line) });
   log.info(entry, message);
@@ -26,7 +36,9 @@ describe('the log', () => {
 
   it('the log hides the value of a secret everywhere and stays valid JSON', () => {
     const secret = 'hun"ter\\2';
-    const line = logged({ error: { message: `refused ${secret}` } }, `with ${secret}`, [secret]);
+    const line = logged({ error: { message: `refused ${secret}` } }, `with ${secret}`, {
+      A: secret,
+    });
     expect(JSON.parse(line)).toMatchObject({
       error: { message: 'refused [hidden]' },
       msg: 'with [hidden]',

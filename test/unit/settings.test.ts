@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { readDispatchSettings, readSettings } from '../../shared/runtime/settings.ts';
+import { readDispatchSettings, readSettings } from '../../shared/settings/settings.ts';
 
 const database = { BEADS_DOLT_SERVER_HOST: 'dolt', BEADS_DOLT_SERVER_DATABASE: 'code' };
 
@@ -22,7 +22,8 @@ describe('settings', () => {
       DISPATCH_TIMEOUT_MS: 30_000,
       TICK_TIMEOUT_MS: 100_000,
       REAP_AFTER_MINUTES: 30,
-      log: { level: 'info', secrets: [] },
+      ACCEPT_PLAIN_POST: false,
+      log: { level: 'info', secrets: {} },
       database: {
         host: 'dolt',
         port: 3307,
@@ -75,6 +76,30 @@ describe('settings', () => {
       'SERVER_DATABASE is not set',
     );
     expect(() => readDispatchSettings(database)).toThrow('BEADBOARD_URL is not set');
+  });
+
+  it('a secret comes from a file, is hidden like any other, and never from two places', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'beads-secret-'));
+    const file = join(folder, 'password');
+    const withFile = { ...database, BEADS_DOLT_PASSWORD_FILE: file };
+    try {
+      expect(() => readSettings(withFile)).toThrow(
+        `BEADS_DOLT_PASSWORD_FILE is "${file}"; it takes a file that can be read`,
+      );
+      await writeFile(file, '\n');
+      expect(() => readSettings(withFile)).toThrow('it takes a file that is not empty');
+      await writeFile(file, 'x'.repeat(65_537));
+      expect(() => readSettings(withFile)).toThrow('it takes a file of 65536 bytes at most');
+      await writeFile(file, 'hunter2 \n');
+      const { database: read, log } = readSettings(withFile);
+      expect(read.password).toBe('hunter2 ');
+      expect(log.secrets).toEqual({ BEADS_DOLT_PASSWORD: 'hunter2 ' });
+      expect(() => readSettings({ ...withFile, BEADS_DOLT_PASSWORD: 'hunter2' })).toThrow(
+        'BEADS_DOLT_PASSWORD and BEADS_DOLT_PASSWORD_FILE are both set; set one of them',
+      );
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('a setting error never repeats a secret', () => {

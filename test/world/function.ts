@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
-import type { DatabaseSettings } from '../../shared/runtime/settings.ts';
+import type { DatabaseSettings } from '../../shared/settings/settings.ts';
 import { freePort, WorldProcess } from './process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -12,7 +12,7 @@ import { Sink } from '../../shared/events/sink.ts';
 import { BeadFaults } from '../../shared/tick/bead-faults.ts';
 import { BeadBoard } from '../../shared/targets/beadboard/beadboard.ts';
 import { BeadsDatabase, type Beads } from '../../shared/beads/beads.ts';
-import type { DatabaseSettings } from '../../shared/runtime/settings.ts';
+import type { DatabaseSettings } from '../../shared/settings/settings.ts';
 import { traceOf } from '../../shared/runtime/trace.ts';
 import type { Counts, TickContext, TickResult } from '../../shared/tick/tick-context.ts';
 import { BeadBoardStandIn } from './beadboard.ts';

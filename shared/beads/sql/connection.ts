@@ -5,7 +5,7 @@ import {
 } from 'mysql2/promise';
 
 import { DatabaseUnreachableError } from '../../runtime/errors.ts';
-import type { DatabaseSettings } from '../../runtime/settings.ts';
+import type { DatabaseSettings } from '../../settings/settings.ts';
 import { checkVariables, SET_VARIABLES_SQL } from './session-variables.ts';
 import { describeDatabase, translate } from './sql-error.ts';
 

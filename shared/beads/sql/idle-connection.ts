@@ -1,5 +1,5 @@
 import { Connection } from './connection.ts';
-import type { DatabaseSettings } from '../../runtime/settings.ts';
+import type { DatabaseSettings } from '../../settings/settings.ts';
 
 /**
  * Longer than the two minutes between two ticks, shorter than what drops idle connections on their

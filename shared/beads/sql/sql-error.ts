@@ -7,7 +7,7 @@ import {
   DatabaseUnreachableError,
   SchemaChangedError,
 } from '../../runtime/errors.ts';
-import type { DatabaseSettings } from '../../runtime/settings.ts';
+import type { DatabaseSettings } from '../../settings/settings.ts';
 import { oneLine } from '../../runtime/quote.ts';
 
 /**

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 
 import * as z from 'zod';
 
-import { SettingsError } from './errors.ts';
-import type { LogSettings } from './log.ts';
+import { SettingsError } from '../runtime/errors.ts';
+import type { LogSettings } from '../runtime/log.ts';
+import { withSecretFiles } from './secret-files.ts';
 import { secretsOf, variables, type VariableName } from './variables.ts';
 
 /** What is read of bd's `metadata.json` (bd's internal/configfile); the rest of it is bd's own. */
@@ -86,7 +87,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   return {
     ...rest,
     database,
-    log: { level: LOG_LEVEL, secrets: secretValues(variables, env) },
+    log: { level: LOG_LEVEL, secrets: secretsIn(variables, env) },
     source: `/beads/${encodeURIComponent((file.project_id ?? database.database).toWellFormed())}`,
     warnings:
       (user ?? file.dolt_server_user) === undefined
@@ -123,26 +124,35 @@ export function settingsOrExit<T>(read: (env: NodeJS.ProcessEnv) => T): T {
 }
 
 /**
- * Reads environment variables by a schema; empty values count as not set.
+ * Reads environment variables by a schema, secrets also from the files that `NAME_FILE` names; empty
+ * values count as not set.
  * @throws {SettingsError} a line for each bad one: the variable, what it got and what it takes.
  */
 export function readVariables<T extends z.ZodObject>(
   schema: T,
   env: NodeJS.ProcessEnv,
 ): z.output<T> {
+  const secrets = secretsOf(schema);
+  const values = withSecretFiles(env, secrets);
   const given = Object.fromEntries(
-    Object.keys(schema.shape).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+    Object.keys(schema.shape).flatMap((name) => (values[name] ? [[name, values[name]]] : [])),
   );
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  const secrets = secretsOf(schema);
-  const lines = parsed.error.issues.map((issue) => explain(issue, env, secrets));
+  const lines = parsed.error.issues.map((issue) => explain(issue, values, secrets));
   throw new SettingsError(lines.join('\n'));
 }
 
-/** The values that a log must hide. */
-export function secretValues(schema: z.ZodObject, env: NodeJS.ProcessEnv): string[] {
-  return secretsOf(schema).flatMap((name) => env[name] || []);
+/** What a log must hide, by the names of the variables. */
+export function secretsIn(schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, string> {
+  const secrets = secretsOf(schema);
+  const values = withSecretFiles(env, secrets);
+  return Object.fromEntries(
+    secrets.flatMap((name) => {
+      const value = values[name];
+      return value ? [[name, value]] : [];
+    }),
+  );
 }
 
 function explain(

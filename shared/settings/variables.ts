@@ -130,6 +130,11 @@ export const variables = z.object({
   REAP_AFTER_MINUTES: whole(1, 100_000)
     .default(30)
     .describe('A bead in progress that is not updated for longer than this is blocked.'),
+  ACCEPT_PLAIN_POST: yesNo
+    .default(false)
+    .describe(
+      "Take a POST without a body and without `ce-` headers for a tick, too: what OpenFaaS's cron-connector sends.",
+    ),
   LOG_LEVEL: logLevel,
 });
 
