@@ -54,7 +54,7 @@ async function functionsOf() {
 /** Starts what the image starts, with the environment of the stack but for addresses and folders. */
 async function start(name: string, replaced: Record<string, string> = {}): Promise<WorldProcess> {
   const { environment = {} } = (await functionsOf())[name] ?? {};
-  const { BEADS_DOLT_PASSWORD: password = '', ...addresses } = scene.environment();
+  const { BEADS_DOLT_PASSWORD: password, ...addresses } = scene.environment();
   const secret = join(folder, 'beads-dolt-password');
   await writeFile(secret, `${password}\n`);
   const port = await freePort();
