@@ -10,9 +10,9 @@ BUILT := dist/.built
 # Where kn looks for plugins first.
 PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
 IMAGE ?= beads-auto-dispatch:latest
-SOURCES := $(shell find cli functions shared sources examples openfaas -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
+SOURCES := $(shell find cli demo functions shared sources examples openfaas test/world -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
 
-.PHONY: help setup demo dev test proofs bench conformance lint typecheck build grants plugins package image recording docs format clean
+.PHONY: help setup demo dev test proofs e2e bench conformance lint typecheck build grants plugins package image recording docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +34,10 @@ proofs: setup $(BUILT) ## the long proofs: 200 races, 300 random histories, 1,00
 	@AGREEMENT_STATES=1000 npm run --silent test -- test/agreement.test.ts
 	@npm run --silent test:any-server
 	@npm run --silent mutation
+
+e2e: $(BUILT) ## try an installation on the cluster of your kubeconfig: IMAGE=name [OVERLAY=folder DOLT_IMAGE=name]
+	@node_modules/.bin/node dist/plugins/kn-beads verify --image $(IMAGE) \
+	  $(if $(OVERLAY),--overlay $(OVERLAY)) $(if $(DOLT_IMAGE),--dolt-image $(DOLT_IMAGE))
 
 bench: $(NPM_READY) $(DOLT) $(BUILT) ## measure, side by side with what it is compared to; writes docs/performance.md. BD=path
 	@npm run --silent bench -- $(MEASURE)

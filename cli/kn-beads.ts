@@ -12,6 +12,7 @@ import { addRetry } from './commands/retry.ts';
 import { addServe } from './commands/serve.ts';
 import { addStatus } from './commands/status.ts';
 import { addSwitch } from './commands/switch.ts';
+import { addVerify } from './verify/command.ts';
 import { addWait } from './commands/wait.ts';
 import { addWhy } from './commands/why.ts';
 import { run } from './run.ts';
@@ -48,6 +49,7 @@ addRetry(program);
 addWait(program);
 addSwitch(program);
 addServe(program);
+addVerify(program);
 addCompletion(program);
 addHooks(program);
 

@@ -20,6 +20,7 @@ const GUIDES = [
   'examples/systemd/README.md',
   'knative/README.md',
   'kubernetes/README.md',
+  'openfaas/README.md',
 ];
 const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
 const blocksOf = (page: string) =>
@@ -35,7 +36,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'make plugins': 'this file',
 };
 /** What a block is for that nobody can run without a cluster, or as root. */
-const NEEDS_MORE = /^\s*(kubectl|kn|sudo) |&& sudo |-n beads/m;
+const NEEDS_MORE = /^\s*(kubectl|kn|sudo|faas-cli|make e2e) |&& sudo |-n beads/m;
 
 let folder: string;
 beforeEach(async () => {

@@ -21,7 +21,10 @@ const KNOCK_MS = 20;
 const PATIENCE_MS = 30_000;
 
 rmSync(cache, { recursive: true, force: true });
-const programs = readdirSync(folder).filter((name) => name.endsWith('.cjs'));
+/** Started once in a while, and of no use without its Dolt server. */
+const UNBAKED = 'lab.cjs';
+
+const programs = readdirSync(folder).filter((name) => name.endsWith('.cjs') && name !== UNBAKED);
 for (const file of programs) await bake(file);
 const kept = readdirSync(cache, { recursive: true, withFileTypes: true }).filter((entry) =>
   entry.isFile(),

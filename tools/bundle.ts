@@ -28,6 +28,7 @@ const PROGRAMS = {
   watch: './sources/watch/index.ts',
   standalone: './cli/serve/standalone.ts',
   program: './openfaas/program.ts',
+  lab: './demo/lab.ts',
 };
 
 /**

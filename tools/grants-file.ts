@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** In this project, and in a lab where they are mounted. */
+const FOLDER = process.env['GRANTS_DIR'] ?? 'docs';
+
 /** The two users of this project, and the files that give them their rights. */
 export const GRANTS = {
   functions: { file: 'grants.sql', user: 'beads-dispatch' },
@@ -17,7 +20,7 @@ export function grantStatements(
   { database, password, user }: { database: string; password: string; user: string },
 ): string[] {
   const { file, user: name } = GRANTS[program];
-  return readFileSync(join(import.meta.dirname, '../docs', file), 'utf8')
+  return readFileSync(join(FOLDER, file), 'utf8')
     .replace(/^--.*$/gm, '')
     .replaceAll(name, user)
     .replaceAll('{{database}}', database)

@@ -44,13 +44,15 @@ export class BeadBoardStandIn {
   /**
    * @param find looks a bead up in the database, as BeadBoard does on its own.
    * @param port any free one by default.
+   * @param host as {@link HttpStandIn.start}.
    */
   static async start(
     find: (id: string) => Promise<BoardBead | undefined>,
     capacity: number,
     port = 0,
+    host?: string,
   ): Promise<BeadBoardStandIn> {
-    const http = await HttpStandIn.start((exchange) => board.#answer(exchange), port);
+    const http = await HttpStandIn.start((exchange) => board.#answer(exchange), port, host);
     const board: BeadBoardStandIn = new BeadBoardStandIn(http, find, capacity);
     return board;
   }

@@ -2,7 +2,8 @@ import { createConnection, type Connection } from 'mysql2/promise';
 
 import { bdSchema, type Generation } from './bd-schema.ts';
 
-export const HOST = '127.0.0.1';
+/** Where the Dolt server of the stand-ins is: on this machine, or beside the lab in a cluster. */
+export const HOST = process.env['LAB_DOLT_HOST'] ?? '127.0.0.1';
 
 /** A connection as bd and BeadBoard make it: root, no password. */
 export async function connectTo(port: number, database?: string): Promise<Connection> {

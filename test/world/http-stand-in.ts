@@ -24,10 +24,14 @@ export class HttpStandIn {
     this.url = url;
   }
 
-  /** @param port any free one by default. */
+  /**
+   * @param port any free one by default.
+   * @param host where it is reached from; this machine alone by default.
+   */
   static async start(
     answer: (exchange: Exchange) => Reply | Promise<Reply>,
     port = 0,
+    host = '127.0.0.1',
   ): Promise<HttpStandIn> {
     const server = createServer((request, response) => {
       void (async () => {
@@ -48,7 +52,7 @@ export class HttpStandIn {
         response.writeHead(500).end(String(error));
       });
     });
-    server.listen(port, '127.0.0.1');
+    server.listen(port, host);
     await once(server, 'listening');
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');

@@ -17,6 +17,7 @@ const NATIVE = {
   'io.k8s.api.core.v1.ConfigMap': 'configmap-v1',
   'io.k8s.api.core.v1.PersistentVolumeClaim': 'persistentvolumeclaim-v1',
   'io.k8s.api.core.v1.Service': 'service-v1',
+  'io.k8s.api.core.v1.Secret': 'secret-v1',
   'io.k8s.api.core.v1.ServiceAccount': 'serviceaccount-v1',
   'io.k8s.api.networking.v1.NetworkPolicy': 'networkpolicy-networking-v1',
 };

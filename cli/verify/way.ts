@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+import * as z from 'zod';
+
+import { readSchedules } from '../serve/schedules.ts';
+import type { Kubectl } from './kubectl.ts';
+import { until } from './until.ts';
+
+/** What the checks ask of an installation, on Knative and without it. */
+export interface Way {
+  isKnative: boolean;
+  /** @returns the schedules in words. @throws when one is missing or suspended. */
+  schedules(): Promise<string>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Kills the pods of the dispatcher, as a node that dies does. */
+  kill(): Promise<void>;
+  /** How many pods the dispatcher has. */
+  pods(): Promise<number>;
+  restartDolt(): Promise<void>;
+  /** What the dead letters' log says. */
+  deadLetters(): Promise<string>;
+}
+
+/** A pod that is deleted at once, as with a node that is gone. */
+const AT_ONCE = ['--grace-period=0', '--force', '--wait=false'];
+const ROLL_OUT_MS = 180_000;
+const items = z.object({
+  items: z.array(
+    z.looseObject({
+      metadata: z.looseObject({ name: z.string() }),
+      spec: z.looseObject({ schedule: z.string().optional() }),
+    }),
+  ),
+});
+/** A date that never comes: how a PingSource is suspended. */
+const NEVER = '0 0 31 2 *';
+
+abstract class AnyWay {
+  protected readonly kubectl: Kubectl;
+  readonly #selector: string;
+
+  constructor(kubectl: Kubectl, selector: string) {
+    this.kubectl = kubectl;
+    this.#selector = selector;
+  }
+
+  async kill(): Promise<void> {
+    await this.kubectl.run(['delete', 'pod', `--selector=${this.#selector}`, ...AT_ONCE]);
+  }
+
+  async pods(): Promise<number> {
+    const found = await this.kubectl.get(['pods', `--selector=${this.#selector}`]);
+    return items.parse(found).items.length;
+  }
+
+  async restartDolt(): Promise<void> {
+    // The container alone, so that its volume stays.
+    await this.kubectl.run(['exec', 'deployment/dolt', '--', 'sh', '-c', 'kill 1']);
+  }
+}
+
+export class KnativeWay extends AnyWay implements Way {
+  readonly isKnative = true;
+  readonly #program: readonly string[];
+
+  /** @param program this program, with what it needs to find the cluster. */
+  constructor(kubectl: Kubectl, program: readonly string[]) {
+    super(kubectl, 'serving.knative.dev/service=beads-dispatch');
+    this.#program = program;
+  }
+
+  async schedules(): Promise<string> {
+    const { items: sources } = items.parse(await this.kubectl.get(['pingsources']));
+    for (const name of ['beads-dispatch', 'beads-reap']) {
+      const schedule = sources.find(({ metadata }) => metadata.name === name)?.spec.schedule;
+      if (schedule === undefined) throw new Error(`there is no PingSource ${name}`);
+      if (schedule === NEVER) throw new Error(`the PingSource ${name} is suspended`);
+    }
+    return sources.map(({ spec }) => spec.schedule).join(', ');
+  }
+
+  async pause(): Promise<void> {
+    await this.#beads('pause');
+  }
+
+  async resume(): Promise<void> {
+    await this.#beads('resume');
+  }
+
+  async deadLetters(): Promise<string> {
+    const selector = '--selector=serving.knative.dev/service=beads-dead-letters';
+    return await this.kubectl.run(['logs', selector, '--container=user-container', '--tail=-1']);
+  }
+
+  async #beads(command: string): Promise<void> {
+    const [file = '', ...args] = this.#program;
+    await promisify(execFile)(file, [...args, command, '--namespace', this.kubectl.namespace]);
+  }
+}
+
+export class KubernetesWay extends AnyWay implements Way {
+  readonly isKnative = false;
+
+  constructor(kubectl: Kubectl) {
+    super(kubectl, 'app.kubernetes.io/name=beads-standalone');
+  }
+
+  async schedules(): Promise<string> {
+    const config = z
+      .object({ data: z.record(z.string(), z.string()) })
+      .parse(await this.kubectl.get(['configmap', 'beads-settings'])).data;
+    if (config['PAUSED'] === 'true') throw new Error('PAUSED is set in beads-settings');
+    const { dispatch, reap } = readSchedules(config);
+    return `${dispatch}, ${reap}`;
+  }
+
+  async pause(): Promise<void> {
+    await this.#scale(0);
+    const gone = async () => ((await this.pods()) === 0 ? true : undefined);
+    await until('the pod ends', ROLL_OUT_MS, gone);
+  }
+
+  async resume(): Promise<void> {
+    await this.#scale(1);
+  }
+
+  async deadLetters(): Promise<string> {
+    return await Promise.reject(new Error('without a broker there are no dead letters'));
+  }
+
+  async #scale(replicas: number): Promise<void> {
+    await this.kubectl.run(['scale', 'deployment/beads-standalone', `--replicas=${replicas}`]);
+  }
+}
