@@ -12,7 +12,7 @@ PLUGINS_DIR ?= $(HOME)/.config/kn/plugins
 IMAGE ?= beads-auto-dispatch:latest
 SOURCES := $(shell find cli demo functions shared sources examples openfaas test/world -name '*.ts') tools/bundle.ts tools/trim.ts tools/bake.ts tsconfig.json package.json
 
-.PHONY: help setup demo dev test proofs e2e bench conformance lint typecheck build grants plugins package image recording docs format clean
+.PHONY: help setup demo dev test proofs e2e bench conformance lint typecheck build grants plugins package release-files image recording docs format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -68,7 +68,10 @@ plugins: $(BUILT) ## install the plugins of kn: kn beads, kn source ping suspend
 package: $(BUILT) ## pack the command line as an npm package, dist/npm/*.tgz
 	@node_modules/.bin/node tools/package.ts
 
-image: ## build the container image, with podman or docker
+release-files: $(BUILT) ## what a release has beside its image: packages, plugins, manifests, SBOM, checksums; in dist/release
+	@node_modules/.bin/node tools/release.ts
+
+image: ## build the container image, with podman, docker or buildah
 	@tools/image.sh $(IMAGE)
 
 recording: $(DOLT) $(NPM_READY) $(BUILT) ## record the demo as docs/demo.svg, or in FILE

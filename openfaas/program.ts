@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+import { VERSION } from '../shared/runtime/version.ts';
+
 /**
  * What the image runs when nobody names a program. OpenFaaS gives an image no arguments, so that
  * the variable PROGRAM says which of the programs beside this file it is; without it, dispatch.
@@ -12,7 +14,9 @@ const programs = readdirSync(folder)
   .map((file) => file.slice(0, -'.cjs'.length))
   .filter((program) => program !== 'program');
 
-if (programs.includes(name)) {
+if (process.argv[2] === '--version') {
+  console.log(VERSION);
+} else if (programs.includes(name)) {
   void import(join(folder, `${name}.cjs`));
 } else {
   console.error(`PROGRAM is ${JSON.stringify(name)}; it takes one of ${programs.join(', ')}`);

@@ -37,7 +37,8 @@ describe('the Containerfile', () => {
       new Set([...started.map(([, program]) => program), byDefault, ...others]),
     );
     // Both where it is baked and where it runs: a compile cache is its user's.
-    expect(containerfile.match(/^FROM .*:nonroot\b/gm)).toHaveLength(2);
+    expect(containerfile.match(/^FROM \$RUNTIME\b/gm)).toHaveLength(2);
+    expect(containerfile).toMatch(/^ARG RUNTIME=.*:nonroot$/m);
     expect(containerfile.split(`USER ${USER}:${USER}`)).toHaveLength(3);
     expect(containerfile).toContain('COPY --from=build /src/dist/*.cjs /src/dist/NOTICES.txt ./');
     expect(containerfile).toContain('NODE_COMPILE_CACHE=/app/.compile-cache');

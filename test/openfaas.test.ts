@@ -166,7 +166,7 @@ describe('the image on OpenFaaS', () => {
 
   it('says which programs there are when it is told another one', async () => {
     await expect(start('beads-dispatch', { PROGRAM: 'cron' })).rejects.toThrow(
-      'PROGRAM is "cron"; it takes one of audit-log, dispatch, notify, reap, standalone, watch',
+      'PROGRAM is "cron"; it takes one of audit-log, dispatch, lab, notify, reap, standalone, watch',
     );
   });
 });

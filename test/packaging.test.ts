@@ -145,3 +145,49 @@ describe('the npm package', () => {
     }
   });
 });
+
+describe('a release', () => {
+  it('has packages, plugins, manifests and a bill of materials, with their checksums', async () => {
+    execFileSync('make', ['release-files'], { cwd: ROOT });
+    const release = join(ROOT, 'dist/release');
+    const { version } = z
+      .object({ version: z.string() })
+      .parse(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')));
+    const files = await readdir(release);
+    expect(files).toEqual([
+      'SHA256SUMS',
+      `beads-auto-dispatch-${version}.tgz`,
+      `beads-auto-dispatch-manifests-${version}.tar.gz`,
+      `beads-auto-dispatch-plugins-${version}.tar.gz`,
+      'sbom.cdx.json',
+    ]);
+    const checked = execFileSync('sha256sum', ['--check', 'SHA256SUMS'], { cwd: release });
+    expect(checked.toString().match(/: OK$/gm)).toHaveLength(files.length - 1);
+    const bill = z
+      .object({
+        bomFormat: z.literal('CycloneDX'),
+        components: z.array(z.object({ name: z.string(), hashes: z.array(z.unknown()).min(1) })),
+      })
+      .parse(JSON.parse(await readFile(join(release, 'sbom.cdx.json'), 'utf8')));
+    const names = bill.components.map(({ name }) => name);
+    // What is bundled, and no tool that is not.
+    expect(names).toEqual(expect.arrayContaining(['mysql2', 'zod', 'commander']));
+    expect(names).not.toContain('vitest');
+  });
+
+  it('is made by a workflow that calls targets which there are', async () => {
+    const workflow = await readFile(join(ROOT, '.github/workflows/release.yml'), 'utf8');
+    const makefile = await readFile(join(ROOT, 'Makefile'), 'utf8');
+    const { jobs } = z
+      .object({ jobs: z.record(z.string(), z.object({ steps: z.array(z.looseObject({})) })) })
+      .parse(parse(workflow));
+    expect(Object.keys(jobs)).toEqual(['check', 'image', 'publish']);
+    const targets = [...workflow.matchAll(/run: make ([\w-]+)/g)].map(([, target]) => target);
+    expect(targets).toEqual(['test', 'release-files']);
+    for (const target of targets) expect(makefile).toMatch(new RegExp(`^${target}:`, 'm'));
+    // The bases of the workflow are those of the Containerfile.
+    const containerfile = await readFile(join(ROOT, 'Containerfile'), 'utf8');
+    for (const [, name, image] of containerfile.matchAll(/^ARG (NODE|RUNTIME)=(.*)$/gm))
+      expect(workflow).toContain(`${name}_BASE: ${image}`);
+  });
+});

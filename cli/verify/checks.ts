@@ -85,6 +85,19 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'dead letters of a subscriber that is down',
+    needsKnative: true,
+    run: async (world) => {
+      const { lab, way } = world;
+      const [event] = await lab.events();
+      if (event === undefined) throw new Error('there was no event');
+      const { tookMs } = await until('the dead letter', EVENTS_MS * world.patience, async () =>
+        (await way.deadLetters()).includes(event.id) ? true : undefined,
+      );
+      return inSeconds(tookMs);
+    },
+  },
+  {
     name: 'paused, nothing; resumed, it goes on',
     run: async (world) => {
       const { lab, way, quietMs } = world;
@@ -112,19 +125,6 @@ export const CHECKS: readonly Check[] = [
       await posted(world, 'code-a3');
       const coldMs = performance.now() - createdAt;
       return `zero after ${inSeconds(tookMs)}; POST after ${inSeconds(coldMs)}`;
-    },
-  },
-  {
-    name: 'dead letters of a subscriber that is down',
-    needsKnative: true,
-    run: async (world) => {
-      const { lab, way } = world;
-      const [event] = await lab.events();
-      if (event === undefined) throw new Error('there was no event');
-      const { tookMs } = await until('the dead letter', EVENTS_MS * world.patience, async () =>
-        (await way.deadLetters()).includes(event.id) ? true : undefined,
-      );
-      return inSeconds(tookMs);
     },
   },
   {

@@ -4,8 +4,10 @@ import { text } from 'node:stream/consumers';
 
 import type { ClusterOptions } from '../cluster/cluster-options.ts';
 
-/** A command that the API server does not answer in this time hangs. */
-const TIMEOUT_MS = 180_000;
+/** A pull of three images on a slow line, and a start. */
+export const READY_SECONDS = 300;
+/** A command that has not ended in this time hangs; one that waits for something ends by itself. */
+const TIMEOUT_MS = (READY_SECONDS + 30) * 1000;
 
 /** kubectl on PATH, in one namespace of the cluster that the options name. */
 export class Kubectl {

@@ -8,7 +8,7 @@ import { errorMessage } from '../../shared/runtime/errors.ts';
 import type { ClusterOptions } from '../cluster/cluster-options.ts';
 import { PortForwards } from '../cluster/port-forward.ts';
 import { CHECKS, type Check, type VerifyWorld } from './checks.ts';
-import { Kubectl } from './kubectl.ts';
+import { Kubectl, READY_SECONDS } from './kubectl.ts';
 import { Lab } from './lab.ts';
 import { overlayIn, triggers, type Overlay } from './overlay.ts';
 import { KnativeWay, KubernetesWay } from './way.ts';
@@ -33,8 +33,7 @@ export interface Verdict {
   figure: string;
 }
 
-/** A pull of three images on a slow line. */
-const READY_TIMEOUT = '600s';
+const READY_TIMEOUT = `${READY_SECONDS}s`;
 
 /**
  * Installs an overlay in a namespace of its own, with a Dolt server and a stand-in for BeadBoard,

@@ -91,7 +91,13 @@ export class KnativeWay extends AnyWay implements Way {
 
   async deadLetters(): Promise<string> {
     const selector = '--selector=serving.knative.dev/service=beads-dead-letters';
-    return await this.kubectl.run(['logs', selector, '--container=user-container', '--tail=-1']);
+    // A pod that still starts has no log.
+    const running = ['pods', selector, '--field-selector=status.phase=Running'];
+    const pods = items.parse(await this.kubectl.get(running)).items;
+    const logs = pods.map(({ metadata }) =>
+      this.kubectl.run(['logs', metadata.name, '--container=user-container', '--tail=-1']),
+    );
+    return (await Promise.all(logs)).join('');
   }
 
   async #beads(command: string): Promise<void> {
