@@ -2,15 +2,15 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 )
-
-const remembered = 10_000
 
 var (
 	mutex sync.Mutex
@@ -21,35 +21,26 @@ func take(w http.ResponseWriter, r *http.Request) {
 	id, kind := r.Header.Get("ce-id"), r.Header.Get("ce-type")
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 65_536))
 	if err != nil || id == "" || kind == "" {
-		// 400 is not repeated by a broker: what is no event never will be one.
-		w.WriteHeader(http.StatusBadRequest)
+		w.WriteHeader(http.StatusBadRequest) // A broker does not repeat what is no event.
 		return
 	}
 	mutex.Lock()
 	defer mutex.Unlock()
-	// An event comes at least once; it has the same id each time.
-	if !seen[id] {
-		if len(seen) >= remembered {
-			clear(seen)
-		}
+	if len(seen) >= 10_000 {
+		clear(seen)
+	}
+	if !seen[id] { // An event comes at least once, with the same id each time.
 		fmt.Println(r.Header.Get("ce-subject"), kind, string(body))
 		seen[id] = true
 	}
-	// No body: a broker would take one for an event of ours.
-	w.WriteHeader(http.StatusNoContent)
+	w.WriteHeader(http.StatusNoContent) // A broker would take a body for an event of ours.
 }
 
 func main() {
-	port := os.Getenv("PORT")
-	if port == "" {
-		port = "8080"
-	}
-	listener, err := net.Listen("tcp", ":"+port)
+	listener, err := net.Listen("tcp", ":"+cmp.Or(os.Getenv("PORT"), "8080"))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		log.Fatal(err)
 	}
 	fmt.Println("listening")
-	fmt.Fprintln(os.Stderr, http.Serve(listener, http.HandlerFunc(take)))
-	os.Exit(1)
+	log.Fatal(http.Serve(listener, http.HandlerFunc(take)))
 }
