@@ -73,7 +73,8 @@ async function main(): Promise<void> {
 /** As a real agent: notes, works, and closes the bead; or notes and is never heard of again. */
 async function work(id: string, job: string): Promise<void> {
   const stalls = agents === 'stall';
-  await act((tracker) => tracker.note(id, `claimed by agent ${job}`, 'agent'));
+  // A note of bd's own could overwrite the dispatcher's, which comes at this moment.
+  await act((tracker) => tracker.appendNote(id, `claimed by agent ${job}`, 'agent'));
   if (!stalls) {
     await pause(WORK_MS);
     await act((tracker) => tracker.closeBead(id, `completed by agent ${job}`, 'agent'));

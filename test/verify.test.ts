@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
 import { afterEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 
@@ -7,6 +11,7 @@ import { overlayIn, triggers } from '../cli/verify/overlay.ts';
 import { runAll } from '../cli/verify/verify.ts';
 import type { Way } from '../cli/verify/way.ts';
 import { worldObjects } from '../cli/verify/world-objects.ts';
+import { statusView } from '../shared/views/status.ts';
 import { DoltServer } from './world/dolt.ts';
 import { programCommand } from './world/function.ts';
 import { buildKubernetes, buildOverlay, OVERLAYS, problemsIn } from './world/manifests.ts';
@@ -89,6 +94,23 @@ class ProcessWay implements Way {
     await this.dolt.restart();
   }
 
+  async status() {
+    const { BEADBOARD_URL: _, ...env } = this.environment;
+    const plugin = join(import.meta.dirname, '../dist/plugins/kn-beads');
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [plugin, 'status', '-o', 'json'],
+      {
+        env,
+      },
+    );
+    return statusView.parse(JSON.parse(stdout));
+  }
+
+  async metrics(): Promise<string> {
+    return await (await fetch(`http://127.0.0.1:${this.environment['PORT']}/metrics`)).text();
+  }
+
   async deadLetters(): Promise<string> {
     return '';
   }
@@ -150,7 +172,7 @@ describe('the checks of verify', () => {
       told.push(check),
     );
     expect(verdicts.filter(({ passed }) => !passed)).toEqual([]);
-    expect(verdicts).toHaveLength(7);
+    expect(verdicts).toHaveLength(8);
     expect(told).toEqual(verdicts.map(({ check }) => check));
     for (const { figure } of verdicts) expect(figure).not.toBe('');
   });

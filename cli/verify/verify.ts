@@ -54,11 +54,10 @@ export async function verify(
   try {
     const overlay = await install(kubectl, options);
     const { host, port } = await forwards.reach({ host: LAB, port: LAB_PORT });
+    const reach = { kubectl, forwards, program: itself(options) };
     const world = {
       lab: new Lab(`http://${host}:${port}`),
-      way: overlay.isKnative
-        ? new KnativeWay(kubectl, itself(options))
-        : new KubernetesWay(kubectl),
+      way: overlay.isKnative ? new KnativeWay(reach) : new KubernetesWay(reach),
       quietMs: options.quietSeconds * 1000,
       patience: 1,
     };

@@ -4,6 +4,9 @@ import { promisify } from 'node:util';
 import * as z from 'zod';
 
 import { readSchedules } from '../serve/schedules.ts';
+import { parseJson } from '../../shared/runtime/json.ts';
+import { statusView, type StatusView } from '../../shared/views/status.ts';
+import type { PortForwards } from '../cluster/port-forward.ts';
 import type { Kubectl } from './kubectl.ts';
 import { until } from './until.ts';
 
@@ -19,6 +22,10 @@ export interface Way {
   /** How many pods the dispatcher has. */
   pods(): Promise<number>;
   restartDolt(): Promise<void>;
+  /** What `kn beads status -o json` says from here. */
+  status(): Promise<StatusView>;
+  /** What the watcher serves at /metrics; `undefined` for an overlay without one. */
+  metrics(): Promise<string | undefined>;
   /** What the dead letters' log says. */
   deadLetters(): Promise<string>;
 }
@@ -37,13 +44,52 @@ const items = z.object({
 /** A date that never comes: how a PingSource is suspended. */
 const NEVER = '0 0 31 2 *';
 
+/** How an installation is reached from here. */
+export interface Reach {
+  kubectl: Kubectl;
+  forwards: PortForwards;
+  /** This program, with what it needs to find the cluster. */
+  program: readonly string[];
+}
+
 abstract class AnyWay {
   protected readonly kubectl: Kubectl;
+  readonly #forwards: PortForwards;
+  readonly #program: readonly string[];
   readonly #selector: string;
+  readonly #watcher: string;
 
-  constructor(kubectl: Kubectl, selector: string) {
+  /**
+   * @param selector of the dispatcher's pods.
+   * @param watcher the Service that has the metrics.
+   */
+  constructor({ kubectl, forwards, program }: Reach, selector: string, watcher: string) {
     this.kubectl = kubectl;
+    this.#forwards = forwards;
+    this.#program = program;
     this.#selector = selector;
+    this.#watcher = watcher;
+  }
+
+  async status(): Promise<StatusView> {
+    // Degraded, as it may well be, is an exit code of its own.
+    const { stdout } = await this.beads('status', '--from-cluster', '--output=json').catch(
+      (error: { stdout: string }) => error,
+    );
+    return statusView.parse(parseJson(stdout));
+  }
+
+  async metrics(): Promise<string | undefined> {
+    const services = items.parse(await this.kubectl.get(['services'])).items;
+    if (!services.some(({ metadata }) => metadata.name === this.#watcher)) return undefined;
+    const { host, port } = await this.#forwards.reach({ host: this.#watcher, port: 80 });
+    return await (await fetch(`http://${host}:${port}/metrics`)).text();
+  }
+
+  protected async beads(...given: readonly string[]): Promise<{ stdout: string }> {
+    const [file = '', ...args] = this.#program;
+    const named = ['--namespace', this.kubectl.namespace];
+    return await promisify(execFile)(file, [...args, ...given, ...named]);
   }
 
   async kill(): Promise<void> {
@@ -63,12 +109,9 @@ abstract class AnyWay {
 
 export class KnativeWay extends AnyWay implements Way {
   readonly isKnative = true;
-  readonly #program: readonly string[];
 
-  /** @param program this program, with what it needs to find the cluster. */
-  constructor(kubectl: Kubectl, program: readonly string[]) {
-    super(kubectl, 'serving.knative.dev/service=beads-dispatch');
-    this.#program = program;
+  constructor(reach: Reach) {
+    super(reach, 'serving.knative.dev/service=beads-dispatch', 'beads-watch');
   }
 
   async schedules(): Promise<string> {
@@ -82,11 +125,11 @@ export class KnativeWay extends AnyWay implements Way {
   }
 
   async pause(): Promise<void> {
-    await this.#beads('pause');
+    await this.beads('pause');
   }
 
   async resume(): Promise<void> {
-    await this.#beads('resume');
+    await this.beads('resume');
   }
 
   async deadLetters(): Promise<string> {
@@ -99,18 +142,13 @@ export class KnativeWay extends AnyWay implements Way {
     );
     return (await Promise.all(logs)).join('');
   }
-
-  async #beads(command: string): Promise<void> {
-    const [file = '', ...args] = this.#program;
-    await promisify(execFile)(file, [...args, command, '--namespace', this.kubectl.namespace]);
-  }
 }
 
 export class KubernetesWay extends AnyWay implements Way {
   readonly isKnative = false;
 
-  constructor(kubectl: Kubectl) {
-    super(kubectl, 'app.kubernetes.io/name=beads-standalone');
+  constructor(reach: Reach) {
+    super(reach, 'app.kubernetes.io/name=beads-standalone', 'beads-standalone');
   }
 
   async schedules(): Promise<string> {
