@@ -51,9 +51,13 @@ describe.each(GENERATIONS)('a dispatch tick on schema %i', (generation) => {
       'dispatch.dispatched.v1',
     ]);
     const committer = 'beads-dispatcher';
+    const withTrailers = (subject: string): unknown =>
+      expect.stringMatching(
+        new RegExp(`^${subject}\\n\\nEvent-Id: [0-9a-f-]{36}\\nTrace-Id: [0-9a-f]{32}$`),
+      );
     expect(await scene.tracker.log(3)).toEqual([
-      { message: 'dispatch: note job code-a1', committer },
-      { message: 'dispatch: claim code-a1', committer },
+      { message: withTrailers('dispatch: note job code-a1'), committer },
+      { message: withTrailers('dispatch: claim code-a1'), committer },
       expect.objectContaining({ message: 'bd: create code-a1' }),
     ]);
   });

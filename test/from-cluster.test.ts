@@ -106,10 +106,10 @@ describe('kn beads --from-cluster', () => {
     });
     const { stdout: plain } = await beads('status');
     expect(plain).not.toContain('Metrics:');
-    expect(plain).toMatch(/Next tick: {3}dispatch at .*\(in \d+s\)/);
+    expect(plain).toMatch(/Next tick: {4}dispatch at .*\(in \d+s\)/);
     api.apply('Trigger', 'beads-wake-dispatch', { spec: { broker: 'beads', filter: {} } });
     expect((await beads('status')).stdout).toContain(
-      'Metrics:     kubectl port-forward -n beads svc/beads-watch 8080:80; /metrics\n',
+      'Metrics:      kubectl port-forward -n beads svc/beads-watch 8080:80; /metrics\n',
     );
     expect((await readdir(folder)).filter((name) => name.startsWith('kn-beads-'))).toEqual([]);
     const pids = (await readFile(join(folder, 'pids'), 'utf8')).trim().split('\n').map(Number);

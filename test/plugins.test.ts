@@ -141,7 +141,7 @@ describe('kn', () => {
         'dispatch  Trigger     beads-wake-dispatch  suspended  filter kept',
         'reap      PingSource  beads-reap           suspended  schedule */10 * * * * kept',
         'reap      Trigger     beads-wake-reap      suspended  filter kept',
-        'Metrics:     kubectl port-forward -n beads svc/beads-watch 8080:80; /metrics',
+        'Metrics:      kubectl port-forward -n beads svc/beads-watch 8080:80; /metrics',
         '',
       ].join('\n'),
     );

@@ -26,6 +26,16 @@ const LEFT_OUT: readonly { file: RegExp; put: (path: string) => string; why: str
     why: 'express looks up the few types that it answers with or parses',
   },
   {
+    file: /ipaddr\.js\/lib\/ipaddr\.js$/,
+    put: () => 'module.exports = {};',
+    why: 'lists of trusted proxies; the framework trusts them all, and no address is looked at',
+  },
+  {
+    file: /\/debug\/src\/index\.js$/,
+    put: () => NO_DEBUG,
+    why: 'what express tells on stderr when the variable DEBUG is set; these programs have a log',
+  },
+  {
     file: /undici\/index\.js$/,
     put: () => UNDICI,
     why: 'its fetch, WebSocket, caches, proxies and mocks; we take one Agent and its request',
@@ -46,11 +56,22 @@ const UNDICI = `
   Dispatcher.prototype.request = require('./lib/api/api-request.js');
   module.exports = { Agent: require('./lib/dispatcher/agent.js') };`;
 
+const NO_DEBUG = `
+  const silent = () => {};
+  silent.enabled = false;
+  module.exports = () => silent;`;
+
 /** Loaded when it is first used: modules of which only properties are asked for. */
 const LATER: readonly { module: RegExp; by: RegExp; why: string }[] = [
   { module: /^tls$/, by: /\/mysql2\//, why: 'for a database with TLS' },
   { module: /^https$/, by: /\/cloudevents\//, why: 'its own sender, which we do not use' },
   { module: /constants\/errors\.js$/, by: /\/mysql2\//, why: 'names of errors' },
+  { module: /^qs$/, by: /\/(express|body-parser)\//, why: 'for forms, which no function takes' },
+  {
+    module: /^iconv-lite$/,
+    by: /\/(body-parser|raw-body|mysql2)\//,
+    why: 'for texts that are not UTF-8',
+  },
 ];
 
 export const trim: Plugin = {

@@ -11,6 +11,7 @@ import {
   localTimeWithGap,
   print,
   printData,
+  printStory,
   withOutput,
   type OutputOptions,
 } from '../output.ts';
@@ -37,7 +38,7 @@ export function addStatus(program: Command): void {
       } catch (error) {
         if (database instanceof SettingsError) throw error;
         // The database has answered; a cluster is not everybody's.
-        print('Metrics:     /metrics on the PORT of beads-dispatch serve, or of the watcher');
+        print('Metrics:      /metrics on the PORT of beads-dispatch serve, or of the watcher');
       }
     });
 }
@@ -76,7 +77,7 @@ async function printStatus(options: OutputOptions): Promise<StatusView> {
     ['Today', todayIn(view)],
     ['Outbox', outboxIn(outbox, now)],
   ];
-  for (const [title, text] of lines) print(`${`${title}:`.padEnd(13)}${text}`);
+  printStory(lines.map(([title, text]) => [`${title}:`, text]));
   for (const { assignee, beads, example } of view.nearMisses) {
     print(
       bad(
@@ -113,8 +114,8 @@ function outboxIn(
   now: Date,
 ): string {
   if (events === 0) return 'empty';
-  const oldest = oldestAgeSeconds === 0 ? '' : `, the oldest for ${age(oldestAgeSeconds)}`;
-  const retry = retryAt === null ? '' : `, next try ${localTimeWithGap(retryAt, now)}`;
+  const oldest = `, oldest ${age(oldestAgeSeconds)}`;
+  const retry = retryAt === null ? '' : `, retry ${localTimeWithGap(retryAt, now)}`;
   const said = problem === null ? '' : ` (${problem})`;
   const away = isAway ? bad(`, the sink is away${said}`) : '';
   const aside = parked === 0 ? '' : bad(`, ${parked} parked${isAway ? '' : said}${retry}`);

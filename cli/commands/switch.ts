@@ -93,11 +93,11 @@ export async function printSwitches(options: ClusterOptions): Promise<void> {
   }
   if (rows.length === 1) throw nothingThere(cluster.namespace);
   printTable(rows);
-  if (next.length > 0) print(`Next tick:   ${next.join(', ')}`);
+  if (next.length > 0) print(`Next tick:    ${next.join(', ')}`);
   if (rows.some(([, kind]) => kind === 'Trigger')) {
     // The Triggers come with the watcher, in the component wake-up.
     print(
-      `Metrics:     kubectl port-forward -n ${cluster.namespace} svc/beads-watch 8080:80; /metrics`,
+      `Metrics:      kubectl port-forward -n ${cluster.namespace} svc/beads-watch 8080:80; /metrics`,
     );
   }
   await tellOfLastGuard(cluster);

@@ -59,6 +59,10 @@ export const CHECKS: readonly Check[] = [
     name: 'blocked by the reaper when its agent died',
     run: async (world) => {
       const { lab } = world;
+      // Its first note comes at about the dispatcher's, and would make the bead young again.
+      await until('the note of the agent', DISPATCH_MS * world.patience, async () =>
+        holds(await lab.bead('code-a1'), 'in_progress', 'claimed by agent '),
+      );
       await lab.age('code-a1', STALLED_MINUTES);
       const { tookMs } = await until('the bead is blocked', REAP_MS * world.patience, async () =>
         holds(await lab.bead('code-a1'), 'blocked', 'reaper: no progress for'),

@@ -28,6 +28,7 @@ export type DispatchResult =
  * The way of one bead: claim it, put the intent to post on record and read the claim back, ask
  * BeadBoard once, and record what is known of the answer.
  *
+ * @param onAccepted called when BeadBoard has taken it, before that is recorded.
  * @returns what came of it.
  * @throws when the database stays away; a later tick then recovers the claim.
  */
@@ -37,6 +38,7 @@ export async function dispatchBead(
   beadboard: BeadBoard,
   retry: RetryPolicy,
   { log, relay, faults, traceparent }: TickContext,
+  onAccepted: () => void,
 ): Promise<DispatchResult> {
   try {
     const wanted = claim(bead, attempt);
@@ -58,6 +60,7 @@ export async function dispatchBead(
     // What is known, before anything else can go wrong.
     if (outcome.kind === 'accepted') {
       log.info({ bead: bead.id, attempt, jobId: outcome.jobId }, 'dispatched');
+      onAccepted();
     } else {
       const { kind, reason, words: answer } = outcome;
       log.warn({ bead: bead.id, attempt, outcome: kind, reason, answer }, 'not dispatched');

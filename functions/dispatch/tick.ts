@@ -63,6 +63,8 @@ export async function dispatchTick(
 
     const freeCapacity = agentService && ((await agentService.freeCapacity()) ?? 'no-answer');
     let stop: StopCode | undefined;
+    /** BeadBoard's answer for the next bead, asked for while the last one is recorded. */
+    let isBusy: Promise<boolean> | undefined;
     for (;;) {
       const remaining = progress.remaining(plan.decision.eligible);
       const next = progress.choose(remaining);
@@ -80,7 +82,9 @@ export async function dispatchTick(
         context.log.warn({ skipped: [{ id: next.bead.id, ...reason }] }, 'skipped');
         continue;
       }
-      const result = await dispatchBead(next, beads, beadboard, policy.retry, context);
+      const result = await dispatchBead(next, beads, beadboard, policy.retry, context, () => {
+        if (remaining.length > 1 && stopReason(stateNow(1), policy) === undefined) askAhead();
+      });
       progress.record(next.bead.id, result);
       if (progress.goesWell && remaining.length > 1 && plan.isCurrent) continue;
       // What was given back in this tick is not in that snapshot.
@@ -90,20 +94,29 @@ export async function dispatchTick(
     }
     return { counts: progress.counts, isDispatchDue: isDispatchDue(stop, progress.taken) };
 
-    function stateNow(): TickState {
+    /** @param more beads that are taken and not recorded yet. */
+    function stateNow(more = 0): TickState {
       return {
         isStopping: context.isStopping(),
         isTimeOver: performance.now() > deadline,
-        taken: progress.taken,
+        taken: progress.taken + more,
         freeCapacity,
-        inFlight: plan.snapshot.inProgress.length,
+        inFlight: plan.snapshot.inProgress.length + more,
         missesInARow: progress.missesInARow,
         wasBusy: progress.wasBusy,
       };
     }
 
+    function askAhead(): void {
+      isBusy = beadboard.isBusy();
+      // Whoever waits for the answer is told that there was none.
+      isBusy.catch(() => undefined);
+    }
+
     async function askBeadBoard(): Promise<StopCode | undefined> {
-      return (await beadboard.isBusy()) ? 'beadboard-busy' : undefined;
+      const asked = isBusy ?? beadboard.isBusy();
+      isBusy = undefined;
+      return (await asked) ? 'beadboard-busy' : undefined;
     }
   });
 }

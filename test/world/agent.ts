@@ -103,7 +103,10 @@ export class AgentStandIn {
   }
 
   async #write(act: () => Promise<void>): Promise<void> {
-    this.#writing = this.#writing.then(() => (this.#ended.signal.aborted ? undefined : act()));
+    // A tick may be faster, as with anybody's bd.
+    this.#writing = this.#writing.then(() =>
+      this.#ended.signal.aborted ? undefined : this.#tracker.retrying(act),
+    );
     await this.#writing;
   }
 }
