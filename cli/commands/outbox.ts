@@ -22,10 +22,17 @@ const COLUMNS: readonly Column<WaitingEvent>[] = [
     title: 'RETRY',
     of: ({ retryAt }) => (retryAt === null ? '-' : localTime(retryAt)),
   },
-  { title: 'PROBLEM', of: ({ problem }) => problem ?? '-' },
+  { title: 'PROBLEM', of: ({ problem }) => short(problem ?? '-') },
   { title: 'KEY', of: ({ key }) => key, isWide: true },
+  { title: 'WORDS', of: ({ problem }) => problem ?? '-', isWide: true },
   { title: 'AGE', of: ({ ageSeconds }) => age(ageSeconds) },
 ];
+
+/** So that the table fits a terminal; `-o wide` has all of it. */
+const PROBLEM_CHARACTERS = 20;
+
+const short = (text: string) =>
+  text.length > PROBLEM_CHARACTERS ? `${text.slice(0, PROBLEM_CHARACTERS - 1)}…` : text;
 
 export function addOutbox(program: Command): void {
   const outbox = withOutput(program.command('outbox'))

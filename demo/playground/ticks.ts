@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import * as z from 'zod';
 
 import type { FunctionProcess } from '../../test/world/function.ts';
+import { inLocalTime } from '../../cli/output.ts';
 import { skippedIn, stopped } from '../../test/world/log-lines.ts';
 import type { Command } from './command.ts';
 import type { Playground } from './playground.ts';
@@ -24,7 +25,7 @@ export const TICK_COMMANDS: Readonly<Record<string, Command>> = {
     run: async (playground) => {
       const log = await tick(playground, playground.world.dispatch);
       for (const { id, message } of skippedIn(log))
-        playground.print(`  ${id.padEnd(8)} ${message}`);
+        playground.print(`  ${id.padEnd(8)} ${inLocalTime(message)}`);
       for (const { nextBead, message } of stopped(log))
         playground.print(`  ${nextBead.padEnd(8)} waits: ${message}`);
       const { board, agent } = playground.world;
