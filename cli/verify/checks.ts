@@ -107,7 +107,8 @@ export const CHECKS: readonly Check[] = [
     needsKnative: true,
     run: async (world) => {
       const { lab, way } = world;
-      const [event] = await lab.events();
+      // The newest: the log of a pod that has scaled to zero is gone.
+      const event = (await lab.events()).at(-1);
       if (event === undefined) throw new Error('there was no event');
       const { tookMs } = await until('the dead letter', EVENTS_MS * world.patience, async () =>
         (await way.deadLetters()).includes(event.id) ? true : undefined,
